@@ -1,0 +1,766 @@
+"""The Tensor that users hold: the bare one of `graph.py` with PyTorch's methods, and View, one that knows its base.
+
+Nothing here computes: a method is an op under its name (`exp = ops.exp`) or a composition of ops.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+
+from . import backend, dtypes, functional, graph, indexing, inplace, ops, printing, random
+from .graph import Leaf, Node, mode, state_changed, switch_grad
+from .op import Op, complete
+from .walk import deposit, walk
+
+# Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
+_bool: TypeAlias = bool
+_int: TypeAlias = int
+_float: TypeAlias = float
+
+
+class Tensor(graph.Tensor):
+    """An array with a history: what made it, so that it can be differentiated.
+
+    `array` is the raw array (NumPy or CuPy), `node` its place in the graph, or None for a constant.  Make tensors with
+    `tensor(...)`, `from_numpy(...)`, `zeros(...)` and so on.
+
+    >>> import tinygrad_lite as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    # No __array_ufunc__ method: None makes `ndarray + tensor` come to Tensor.__radd__.
+    __hash__ = object.__hash__
+
+    # --- the graph ------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> _bool:
+        """Whether operations on this tensor are recorded, so that gradients with respect to it exist."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, on: _bool) -> None:
+        self.requires_grad_(on)
+
+    def requires_grad_(self, requires_grad: _bool = True) -> Self:
+        """Make this a leaf that gradients are computed for (or, with False, a constant); return it.
+
+        Raises RuntimeError for a dtype that is not floating, or with False for the result of an operation.
+        """
+        if requires_grad and self.node is None:
+            if self.array.dtype.kind != "f":
+                raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.array.dtype}")
+            self.node = Leaf(self)
+            state_changed()
+        elif not requires_grad and self.node is not None:
+            if not self.is_leaf:
+                raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                                   "variable in a subgraph that doesn't require differentiation use x.detach()")
+            self.node = None
+            state_changed()
+        return self
+
+    @property
+    def is_leaf(self) -> _bool:
+        """Whether no recorded operation made this tensor."""
+        return self.node is None or self.node.op is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that made this tensor; None for a leaf."""
+        return None if self.is_leaf else self.node
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has accumulated here; None before."""
+        return getattr(self, "_grad", None)
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is None:
+            if getattr(self, "_grad", None) is not None:
+                del self._grad
+        else:
+            if not isinstance(value, graph.Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(value).__name__}")
+            if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
+                raise RuntimeError(f"grad must have shape {self.array.shape} and dtype {self.array.dtype}, "
+                                   f"got {value.array.shape} and {value.array.dtype}")
+            self._grad = value
+        if mode.state.__class__ is not bool:
+            mode.state.stored(self, value)  # type: ignore[union-attr]
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False,
+                 inputs: Sequence[Tensor] | Tensor | None = None) -> None:
+        """Add d self / d leaf to the `.grad` of each leaf (or of each of `inputs`).
+
+        `gradient` weights the elements of self; a tensor of one element needs none.  The saved values are freed unless
+        `retain_graph` (default: `create_graph`).  With `create_graph` the gradients have a history of their own;
+        `autograd.grad` is usually the better call then.
+
+        Raises RuntimeError if self does not require grad, is not a scalar and no `gradient` is given, if the graph was
+        freed already, or if a value that it needs was overwritten in place.
+        """
+        if inputs is not None:
+            inputs = [inputs] if isinstance(inputs, graph.Tensor) else list(inputs)
+            if not inputs:
+                raise RuntimeError("'inputs' argument to backward() cannot be empty")
+        seed = first_gradient(self, gradient, create_graph)
+        retain = create_graph if retain_graph is None else retain_graph
+        nodes = None if inputs is None else [node_of(x, "backward: inputs") for x in inputs]
+        found = walk([self], [seed], inputs=nodes, retain=retain, create=create_graph)
+        del seed
+        before = switch_grad(create_graph)
+        try:
+            if inputs is None:
+                for node in list(found):
+                    owner = node.owner()  # type: ignore[attr-defined]
+                    g = found.pop(node)
+                    if owner is not None:
+                        deposit(owner, g)
+            else:
+                for x in inputs:
+                    if x.node in found:
+                        deposit(x, found[x.node])  # held twice: copied
+        finally:
+            switch_grad(before)
+
+    def detach(self) -> Tensor:
+        """A constant that shares this tensor's memory."""
+        return Tensor(self.array)
+
+    def detach_(self) -> Self:
+        """Forget the history; return self."""
+        self.node = None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """A constant that shares this tensor's memory.  Assigning replaces the array and keeps the leaf."""
+        return Tensor(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, graph.Tensor):
+            raise TypeError(f"data must be a Tensor, got {type(value).__name__}")
+        self.array = value.array
+        if isinstance(self.node, Leaf):
+            self.node.shape, self.node.dtype = self.array.shape, self.array.dtype
+        state_changed()
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in `.grad` although it is no leaf."""
+        if self.node is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf:
+            return
+        ref = weakref.ref(self)
+
+        def keep(gradient: Tensor) -> None:
+            tensor = ref()
+            if tensor is not None:
+                deposit(tensor, gradient if gradient.node is not None else gradient.array)
+
+        self._add_hook(keep)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook(gradient)` when the gradient of this tensor is known; what it returns (not None) replaces it.
+
+        >>> import tinygrad_lite as tg
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda gradient: gradient * 10)
+        >>> (2 * x).backward()
+        >>> x.grad
+        tensor(20.)
+        >>> handle.remove()
+        """
+        if self.node is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        return self._add_hook(hook)
+
+    def _add_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        assert self.node is not None
+        if self.node.hooks is None:
+            self.node.hooks = []
+        self.node.hooks.append(hook)
+        state_changed()
+        return RemovableHandle(self.node.hooks, hook)
+
+    # --- the array ------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[_int, ...]:
+        """The sizes of the axes."""
+        return self.array.shape  # type: ignore[no-any-return]
+
+    def size(self, dim: _int | None = None) -> Any:
+        """The shape, or the size of axis `dim`."""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    @property
+    def ndim(self) -> _int:
+        """The number of axes."""
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    def dim(self) -> _int:
+        """The number of axes."""
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    def numel(self) -> _int:
+        """The number of elements."""
+        return self.array.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements, a NumPy dtype."""
+        return self.array.dtype  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> str:
+        """ "cpu", or the device that holds the array."""
+        return backend.of(self.array).device
+
+    def is_floating_point(self) -> _bool:
+        """Whether the dtype is floating."""
+        return bool(self.array.dtype.kind == "f")
+
+    def is_contiguous(self) -> _bool:
+        """Whether the elements lie in memory in order."""
+        return bool(self.array.flags.c_contiguous)
+
+    def data_ptr(self) -> _int:
+        """The address of the first element."""
+        return int(self.array.data.ptr if hasattr(self.array.data, "ptr") else self.array.ctypes.data)
+
+    def _reading(self, how: str) -> None:
+        if mode.state.__class__ is not bool:
+            mode.state.reads(self, how)  # type: ignore[union-attr]
+
+    def item(self) -> Any:
+        """The only element, as a Python number.
+
+        Raises RuntimeError for a tensor of more or fewer elements.
+        """
+        self._reading("item()")
+        if self.array.size != 1:
+            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        self._reading("tolist()")
+        return self.array.tolist()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The NumPy array itself: a write to it is a write to this tensor that the library does not see.
+
+        Raises RuntimeError for a tensor that requires grad and TypeError for one that is not on the CPU.
+        """
+        self._reading("numpy()")
+        if self.node is not None:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if not isinstance(self.array, np.ndarray):
+            raise TypeError(f"can't convert a tensor on {self.device!r} to NumPy. Use tensor.cpu().numpy() instead.")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: _bool | None = None) -> np.ndarray[Any, Any]:
+        return np.asarray(self.numpy(), dtype) if copy is None else np.array(self.numpy(), dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        self._reading("__dlpack__()")
+        if self.node is not None:
+            raise RuntimeError("Can't export a Tensor that requires grad. Use tensor.detach() first.")
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[_int, _int]:
+        return self.array.__dlpack_device__()  # type: ignore[no-any-return]
+
+    def __bool__(self) -> _bool:
+        self._reading("bool()")
+        if self.array.size != 1:
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(self.array)
+
+    def __float__(self) -> _float:
+        self._reading("float()")
+        return float(self.item())
+
+    def __int__(self) -> _int:
+        self._reading("int()")
+        return int(self.item())
+
+    def __index__(self) -> _int:
+        self._reading("index()")
+        return self.array.__index__() if isinstance(self.array, np.ndarray) else int(self.array)
+
+    def __len__(self) -> _int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self) -> Any:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self.array)))
+
+    def __contains__(self, value: Any) -> _bool:
+        return bool((self == value).any())
+
+    def __repr__(self) -> str:
+        return printing.represent(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.array.size == 1 else repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol; "
+                               "use x.detach().clone()")
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        new.array, new.node = self.array.copy(), None
+        for name, value in getattr(self, "__dict__", {}).items():
+            setattr(new, name, copy.deepcopy(value, memo))
+        if self.node is not None:
+            new.node = Leaf(new)
+        if self.grad is not None:
+            new._grad = copy.deepcopy(self.grad, memo)
+        return new
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be pickled; use x.detach()")
+        return _rebuild, (type(self), self.array, self.requires_grad)
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """This tensor with another dtype and/or on another device; itself if it is there already.
+
+        Arguments as PyTorch's: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`; `copy=True` always copies.
+        """
+        copying = kwargs.pop("copy", False)
+        kwargs.pop("non_blocking", None)
+        dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
+        if kwargs:
+            raise TypeError(f"to: unexpected arguments {sorted(kwargs)}")
+        for x in args:
+            if isinstance(x, graph.Tensor):
+                dtype, device = x.array.dtype, backend.of(x.array).device
+            elif isinstance(x, backend.Backend) or (isinstance(x, str) and not _is_dtype_name(x)):
+                device = x
+            elif x is not None:
+                dtype = x
+        result: Tensor = self
+        if device is not None and backend.named(device) is not backend.of(self.array):
+            result = ops.to_device(result, backend.named(device).device)
+        if dtype is not None and np.dtype(dtype) != self.array.dtype:
+            result = ops.to_dtype(result, np.dtype(dtype))
+        return ops.clone(result) if copying and result is self else result
+
+    def cpu(self) -> Tensor:
+        """This tensor in the host's memory."""
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        """This tensor on the GPU."""
+        return self.to("cuda")
+
+    def type(self, dtype: Any) -> Tensor:
+        """This tensor in another dtype."""
+        return self.to(np.dtype(dtype))
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """This tensor in the dtype of another."""
+        return self.to(other.dtype)
+
+    def half(self) -> Tensor:
+        """As float16."""
+        return self.to(dtypes.float16)
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return self.to(dtypes.float64)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return self.to(dtypes.int32)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(dtypes.int64)
+
+    def bool(self) -> Tensor:
+        """As bool."""
+        return self.to(dtypes.bool_)
+
+    # --- arithmetic -------------------------------------------------------------------------------------------------
+
+    __add__ = ops.add
+    __sub__ = ops.sub
+    __mul__ = ops.mul
+    __truediv__ = ops.div
+    __pow__ = ops.pow
+    __matmul__ = ops.matmul
+    __neg__ = ops.neg
+    __abs__ = ops.abs
+    __eq__ = ops.eq  # type: ignore[assignment]
+    __ne__ = ops.ne  # type: ignore[assignment]
+    __lt__ = ops.lt
+    __le__ = ops.le
+    __gt__ = ops.gt
+    __ge__ = ops.ge
+    __and__ = ops.bitwise_and
+    __or__ = ops.bitwise_or
+    __invert__ = ops.bitwise_not
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __radd__(self, other: Any) -> Tensor:
+        return ops.add(other, self)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.sub(other, self)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return ops.mul(other, self)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.div(other, self)  # type: ignore[no-any-return]
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops.pow(other, self)  # type: ignore[no-any-return]
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(other, self)  # type: ignore[no-any-return]
+
+    def __rand__(self, other: Any) -> Tensor:
+        return ops.bitwise_and(other, self)  # type: ignore[no-any-return]
+
+    def __ror__(self, other: Any) -> Tensor:
+        return ops.bitwise_or(other, self)  # type: ignore[no-any-return]
+
+    # --- the ops as methods -----------------------------------------------------------------------------------------
+
+    add = ops.add
+    sub = ops.sub
+    mul = ops.mul
+    div = ops.div
+    neg = ops.neg
+    pow = ops.pow
+    abs = ops.abs
+    sign = ops.sign
+    exp = ops.exp
+    log = ops.log
+    sqrt = ops.sqrt
+    sin = ops.sin
+    cos = ops.cos
+    tanh = ops.tanh
+    sigmoid = ops.sigmoid
+    relu = ops.relu
+    maximum = ops.maximum
+    minimum = ops.minimum
+    clamp = ops.clamp
+    eq = ops.eq
+    ne = ops.ne
+    lt = ops.lt
+    le = ops.le
+    gt = ops.gt
+    ge = ops.ge
+    sum = ops.sum
+    mean = ops.mean
+    amax = ops.amax
+    amin = ops.amin
+    argmax = ops.argmax
+    argmin = ops.argmin
+    logsumexp = ops.logsumexp
+    softmax = ops.softmax
+    log_softmax = ops.log_softmax
+    matmul = ops.matmul
+    gather = ops.gather
+    clone = ops.clone
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """self where `condition` holds, else `other`."""
+        return ops.where(condition, self, other)  # type: ignore[no-any-return]
+
+    def max(self, dim: Any = None, keepdim: _bool = False) -> Any:
+        """The largest element; along `dim` the pair (values, indices); with a Tensor, the elementwise maximum."""
+        return functional.max(self, dim, keepdim)
+
+    def min(self, dim: Any = None, keepdim: _bool = False) -> Any:
+        """The smallest element; along `dim` the pair (values, indices); with a Tensor, the elementwise minimum."""
+        return functional.min(self, dim, keepdim)
+
+    def any(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
+        """Whether any element along `dim` is nonzero."""
+        return ops.amax(self != 0, dim, keepdim) if self.array.size else (self != 0).sum(dim, keepdim) != 0
+
+    def all(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
+        """Whether all elements along `dim` are nonzero."""
+        return ops.amin(self != 0, dim, keepdim) if self.array.size else (self == 0).sum(dim, keepdim) == 0
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape, given as sizes or as one tuple; one size may be -1."""
+        return ops.reshape(self, _sizes(shape))  # type: ignore[no-any-return]
+
+    def view(self, *shape: Any) -> Tensor:
+        """`reshape` that never copies.
+
+        Raises RuntimeError where the memory does not allow it.
+        """
+        result = ops.reshape(self, _sizes(shape))
+        if result.array.size and not np.shares_memory(result.array, self.array) if isinstance(self.array, np.ndarray) else False:
+            raise RuntimeError("view size is not compatible with input tensor's size and stride. Use .reshape(...) instead.")
+        return result  # type: ignore[no-any-return]
+
+    def flatten(self, start_dim: _int = 0, end_dim: _int = -1) -> Tensor:
+        """The axes from `start_dim` to `end_dim` as one."""
+        if not self.array.ndim:
+            return self.reshape(1)
+        start, end = (range(self.array.ndim)[d] for d in (start_dim, end_dim))
+        if start > end:
+            raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+        return self.reshape(*self.shape[:start], math.prod(self.shape[start : end + 1]), *self.shape[end + 1 :])
+
+    def squeeze(self, dim: _int | None = None) -> Tensor:
+        """Without the axes of size 1, or without `dim` if its size is 1."""
+        if dim is None:
+            return self.reshape([n for n in self.shape if n != 1])
+        axis = range(max(self.ndim, 1))[dim]
+        return self if self.ndim == 0 or self.shape[axis] != 1 else self.reshape([*self.shape[:axis], *self.shape[axis + 1 :]])
+
+    def unsqueeze(self, dim: _int) -> Tensor:
+        """With a new axis of size 1 at `dim`."""
+        axis = range(self.ndim + 1)[dim]
+        return self.reshape([*self.shape[:axis], 1, *self.shape[axis:]])
+
+    def transpose(self, dim0: _int, dim1: _int) -> Tensor:
+        """With two axes swapped; a view."""
+        return ops.transpose(self, dim0, dim1)  # type: ignore[no-any-return]
+
+    def permute(self, *dims: Any) -> Tensor:
+        """With the axes in the order `dims`; a view."""
+        return ops.permute(self, tuple(_sizes(dims)))  # type: ignore[no-any-return]
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix; a view.
+
+        Raises RuntimeError for more than two axes.
+        """
+        if self.ndim > 2:
+            raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
+        return self if self.ndim < 2 else ops.transpose(self, 0, 1)  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Tensor:
+        """With the axes in reverse order: the transpose of a matrix; a view."""
+        return ops.transpose(self, 0, 1) if self.ndim == 2 else self.permute(*range(self.ndim)[::-1])  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tensor:
+        """With the last two axes swapped; a view."""
+        return ops.transpose(self, -2, -1)  # type: ignore[no-any-return]
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """Broadcast to a shape, without copying; -1 keeps a size."""
+        return ops.expand(self, tuple(_sizes(sizes)))  # type: ignore[no-any-return]
+
+    def contiguous(self) -> Tensor:
+        """This tensor, or a copy of it in which the elements lie in memory in order."""
+        return self if self.is_contiguous() else ops.clone(self)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return indexing.get(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        indexing.set(self, key, value)
+
+    # --- in place: see `inplace.py` -----------------------------------------------------------------------------------
+
+    def copy_(self, source: Any) -> Self:
+        """Overwrite the elements with those of `source`, broadcast; return self."""
+        return inplace.write(self, ops.copy_to(self, source))
+
+    def fill_(self, value: Any) -> Self:
+        """Overwrite all elements with `value`; return self."""
+        return self.copy_(value)
+
+    def zero_(self) -> Self:
+        """Overwrite all elements with 0; return self."""
+        return self.copy_(0)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Self:
+        """self += alpha * other; return self."""
+        return inplace.write(self, ops.add(self, other if alpha == 1 else other * alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Self:
+        """self -= alpha * other; return self."""
+        return inplace.write(self, ops.sub(self, other if alpha == 1 else other * alpha))
+
+    def mul_(self, other: Any) -> Self:
+        """self *= other; return self."""
+        return inplace.write(self, ops.mul(self, other))
+
+    def div_(self, other: Any) -> Self:
+        """self /= other; return self."""
+        return inplace.write(self, ops.div(self, other))
+
+    def pow_(self, exponent: Any) -> Self:
+        """self **= exponent; return self."""
+        return inplace.write(self, ops.pow(self, exponent))
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Self:
+        """Limit the elements to [min, max]; return self."""
+        return inplace.write(self, ops.clamp(self, min, max))
+
+    def __iadd__(self, other: Any) -> Self:
+        return self.add_(other)
+
+    def __isub__(self, other: Any) -> Self:
+        return self.sub_(other)
+
+    def __imul__(self, other: Any) -> Self:
+        return self.mul_(other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self.div_(other)
+
+    def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]
+        return self.pow_(other)
+
+    def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Self:
+        """Overwrite with draws from N(mean, std ** 2); return self."""
+        return self.copy_(random.normal(self, mean, std, generator))
+
+    def uniform_(self, low: _float = 0.0, high: _float = 1.0, *, generator: Any = None) -> Self:
+        """Overwrite with draws from U[low, high); return self."""
+        return self.copy_(random.uniform(self, low, high, generator))
+
+
+class View(Tensor):
+    """A tensor that shares its base's memory by a differentiable op (a slice, a transpose, a reshape).
+
+    After an in-place write through any tensor of that memory, its history is made anew from the base: `node` is read
+    by every op, so this costs nothing where there are no views.
+    """
+
+    __slots__ = ("_base", "_base_node", "_node", "_path")
+    _path: Path
+
+    @property
+    def node(self) -> Node | None:  # type: ignore[override]
+        """The node that made this tensor; made anew if the base's history was rewritten since."""
+        now = self._base.node
+        if now is not self._base_node and not isinstance(self._node, Leaf):
+            self._node = self._path_from(self._base).node if now is not None and not isinstance(now, Leaf) else self._node
+            self._base_node = now
+        return self._node
+
+    @node.setter
+    def node(self, node: Node | None) -> None:
+        self._node, self._base_node = node, self._base.node
+
+    def _path_from(self, x: Any) -> Any:
+        """The ops that lead from the base to this view, applied to x."""
+        return inplace.follow(self._path, x)
+
+
+Path: TypeAlias = tuple[Any, Op, tuple[Any, ...]] | None
+"""How a view was taken: (the path before, op, settings), a linked list from the view back to its base."""
+
+
+def make_view(array: Any, node: Node | None, source: Tensor, op: Op, settings: tuple[Any, ...]) -> View:
+    """The result of a view op on `source`."""
+    view = object.__new__(View)
+    view.array, view._node = array, node
+    if isinstance(source, View):
+        view._base, view._path = source._base, (source._path, op, settings)
+    else:
+        view._base, view._path = source, (None, op, settings)
+    view._base_node = view._base.node
+    return view
+
+
+complete(Tensor, make_view)
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook out again."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Take the hook out; a second call does nothing."""
+        for i, hook in enumerate(self._hooks):
+            if hook is self._hook:
+                del self._hooks[i]
+                state_changed()
+                return
+
+
+def first_gradient(output: Tensor, gradient: Any, create: bool) -> Any:
+    """The seed of a walk from `output`: `gradient` checked, or 1 for a single element."""
+    if output.node is None:
+        raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+    observed = mode.state.__class__ is not bool and mode.state.sees_backward  # type: ignore[union-attr]
+    if gradient is None:
+        if output.array.size != 1:
+            raise RuntimeError(f"grad can be implicitly created only for scalar outputs, got shape {output.shape}; "
+                               "pass a gradient")
+        seed: Any = np.ones_like(output.array)
+    else:
+        seed = gradient.array if isinstance(gradient, graph.Tensor) else gradient
+        if not hasattr(seed, "dtype") or seed.shape != output.array.shape:
+            raise RuntimeError(f"gradient must be a Tensor of the output's shape {output.shape}, got "
+                               f"{getattr(seed, 'shape', type(seed).__name__)}")
+        if seed.dtype != output.array.dtype:
+            seed = seed.astype(output.array.dtype)
+        elif isinstance(gradient, graph.Tensor) and (create or observed):
+            return gradient
+    return Tensor(seed) if create or observed else seed
+
+
+def node_of(x: Any, what: str) -> Node:
+    """The node of a tensor that gradients are asked for."""
+    if not isinstance(x, graph.Tensor):
+        raise TypeError(f"{what} must be Tensors, got {type(x).__name__}")
+    if x.node is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return x.node
+
+
+def _sizes(shape: tuple[Any, ...]) -> Any:
+    """Sizes given one by one, or as one sequence."""
+    return shape[0] if len(shape) == 1 and not isinstance(shape[0], int) and hasattr(shape[0], "__iter__") else shape
+
+
+def _is_dtype_name(name: str) -> bool:
+    try:
+        np.dtype(name)
+    except TypeError:
+        return False
+    return True
+
+
+def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
+    new = cls.__new__(cls)
+    new.array, new.node = array, None
+    if requires_grad:
+        new.node = Leaf(new)
+    return new

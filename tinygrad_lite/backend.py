@@ -1,0 +1,118 @@
+"""The backends, and the few places where an op cannot rely on NumPy's dispatch.
+
+Ops are written with operators, ufuncs and `np.*` functions, which NumPy dispatches on the class of the array (NEP 13,
+NEP 18): a CuPy array stays on its GPU without an op knowing.  What does not dispatch is here and nowhere else: finding a
+device by name, transfer, creation from nothing, random numbers, scatter-add and synchronisation.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library: the device name that selects it, its module, and the class of its arrays."""
+
+    device: str
+    module: Any
+    array: type
+
+    def __repr__(self) -> str:
+        return f"device(type={self.device!r})"
+
+
+numpy = Backend("cpu", np, np.ndarray)
+_by_device: dict[str, Backend] = {"cpu": numpy}
+_by_array: dict[type, Backend] = {np.ndarray: numpy}
+
+
+def register(device: str, module: ModuleType | Any) -> Backend:
+    """Make an array library with CuPy's interface available under a device name; return it."""
+    backend = Backend(device, module, module.ndarray)
+    _by_device[device] = _by_array[backend.array] = backend
+    return backend
+
+
+def named(device: str | Backend | None) -> Backend:
+    """The backend of a device name: "cpu", "cuda" (also "cuda:0"), or a registered one.
+
+    Raises RuntimeError for an unknown name, or where CuPy or its GPU is missing, with what to do.
+    """
+    if device is None:
+        return numpy
+    if isinstance(device, Backend):
+        return device
+    name = str(device).partition(":")[0]
+    if name == "cuda" and name not in _by_device:
+        _load_cupy()
+    if name not in _by_device:
+        raise RuntimeError(f"unknown device {device!r}; known are {sorted({*_by_device, 'cuda'})}")
+    return _by_device[name]
+
+
+def _load_cupy() -> None:
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        raise ImportError(
+            'device "cuda" needs CuPy: pip install "tinygrad-lite[cuda13]" (or [cuda12], after your CUDA driver)'
+        ) from error
+    if not cupy.cuda.is_available():
+        raise RuntimeError('device "cuda": CuPy is installed but finds no GPU (nvidia-smi shows driver and devices)')
+    register("cuda", cupy)
+
+
+def cuda_is_available() -> bool:
+    """Whether CuPy is installed and sees a GPU."""
+    try:
+        named("cuda")
+    except (ImportError, RuntimeError):
+        return False
+    return True
+
+
+def of(array: Any) -> Backend:
+    """The backend of an array.
+
+    Raises TypeError for the array of a library that is not known.
+    """
+    found = _by_array.get(type(array))
+    if found is None:
+        if type(array).__module__.partition(".")[0] == "cupy":
+            return named("cuda")
+        if isinstance(array, np.ndarray):
+            return numpy
+        raise TypeError(f"no backend for arrays of type {type(array).__name__}")
+    return found
+
+
+def transfer(array: Any, backend: Backend) -> Any:
+    """`array` on another backend; the same object if it is there already."""
+    source = of(array)
+    if source is backend:
+        return array
+    on_host = array if source is numpy else source.module.asnumpy(array)
+    return on_host if backend is numpy else backend.module.asarray(on_host)
+
+
+def to_host(array: Any) -> np.ndarray[Any, Any]:
+    """`array` as a NumPy array; shares memory if it is one."""
+    return transfer(array, numpy)  # type: ignore[no-any-return]
+
+
+def scatter_add(target: Any, key: Any, values: Any) -> None:
+    """target[key] += values, where repeated indices add up."""
+    of(target).module.add.at(target, key, values)
+
+
+def synchronize(device: str | Backend | None = None) -> None:
+    """Wait until the device has done all that was asked of it (a no-op on the CPU)."""
+    module = named(device).module
+    if hasattr(module, "cuda") and hasattr(module.cuda, "get_current_stream"):
+        module.cuda.get_current_stream().synchronize()

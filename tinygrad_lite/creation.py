@@ -1,0 +1,217 @@
+"""Tensors from data and from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import backend, dtypes, graph
+from ._tensor import Tensor
+from .graph import live
+from .random import Generator, default_generator, draw
+
+
+def tensor(data: Any, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`: numbers, nested lists, an array or a Tensor.
+
+    Python floats become the default dtype (float32), integers int64; an array keeps its dtype.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.tensor([[1, 2], [3, 4]]).dtype
+    dtype('int64')
+    >>> tg.tensor([1.5, 2.0]).dtype
+    dtype('float32')
+    """
+    return _finish(_to_array(data, dtype, device, copy=True), requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """`data` as a Tensor that shares its memory where that is possible; a Tensor itself keeps its history."""
+    if isinstance(data, Tensor):
+        return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
+    return Tensor(_to_array(data, dtype, device, copy=False))
+
+
+def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+    """A Tensor that shares the memory of a NumPy array (or of another backend's array).
+
+    Raises TypeError for anything else, or a dtype that is not bool, integer or floating.
+    """
+    if not hasattr(array, "dtype") or isinstance(array, (np.generic, graph.Tensor)):
+        raise TypeError(f"from_numpy expected an np.ndarray, got {type(array).__name__}")
+    return Tensor(_check_dtype(array))
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """A Tensor that shares the memory of an object with `__dlpack__` (PyTorch's, JAX's, CuPy's arrays)."""
+    on_cpu = source.__dlpack_device__()[0] == 1
+    array = np.from_dlpack(source) if on_cpu else backend.named("cuda").module.from_dlpack(source)
+    return Tensor(_check_dtype(array))
+
+
+def _to_array(data: Any, dtype: Any, device: str | None, *, copy: bool) -> Any:
+    if isinstance(data, graph.Tensor):
+        data = data.array
+    if not (hasattr(data, "dtype") and hasattr(data, "shape")):
+        if hasattr(data, "__dlpack__") and hasattr(data, "detach"):
+            data = data.detach().cpu().numpy()
+        else:
+            data, copy = _from_python(data, dtype), False
+    elif isinstance(data, np.generic):
+        data = np.asarray(data)
+    if dtype is not None and data.dtype != np.dtype(dtype):
+        data, copy = data.astype(dtype), False
+    _check_dtype(data)
+    if device is not None and backend.named(device) is not backend.of(data):
+        return backend.transfer(data, backend.named(device))
+    return data.copy() if copy else data
+
+
+def _from_python(data: Any, dtype: Any) -> Any:
+    """Numbers and nested sequences of them, which may hold Tensors and arrays."""
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, graph.Tensor):
+            return backend.to_host(x.array)
+        return [plain(y) for y in x] if isinstance(x, (list, tuple)) else x
+
+    def holds_arrays(x: Any) -> bool:
+        return any(holds_arrays(y) for y in x) if isinstance(x, list) else hasattr(x, "dtype")
+
+    values = plain(data)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        error.add_note("in tensor(data): the nested sequences have different lengths")
+        raise
+    if array.dtype.kind == "f" and dtype is None and not holds_arrays(values):
+        array = array.astype(dtypes.get_default_dtype())
+    if array.size == 0 and dtype is None:
+        array = array.astype(dtypes.get_default_dtype())
+    return array
+
+
+def _check_dtype(array: Any) -> Any:
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"can't make a tensor of dtype {array.dtype}; the supported ones are bool, integers and floats")
+    return array
+
+
+def _finish(array: Any, requires_grad: bool) -> Tensor:
+    result = Tensor(array)
+    return result.requires_grad_() if requires_grad else result
+
+
+def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
+
+
+def _dtype(dtype: Any) -> Any:
+    return dtypes.get_default_dtype() if dtype is None else np.dtype(dtype)
+
+
+def zeros(*size: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros; sizes one by one or as one tuple."""
+    return _finish(backend.named(device).module.zeros(_shape(size), _dtype(dtype)), requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones; sizes one by one or as one tuple."""
+    return _finish(backend.named(device).module.ones(_shape(size), _dtype(dtype)), requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of whatever is in memory; sizes one by one or as one tuple."""
+    return _finish(backend.named(device).module.empty(_shape(size), _dtype(dtype)), requires_grad)
+
+
+def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: str | None = None,
+         requires_grad: bool = False) -> Tensor:
+    """A tensor of `fill_value`, of its dtype (a Python float: the default one) unless `dtype` is given."""
+    dtype = tensor(fill_value).dtype if dtype is None else np.dtype(dtype)
+    return _finish(backend.named(device).module.full(tuple(size), fill_value, dtype), requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape, dtype and device of `input`."""
+    return _finish(np.zeros_like(input.array, dtype=dtype), requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape, dtype and device of `input`."""
+    return _finish(np.ones_like(input.array, dtype=dtype), requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """`fill_value` in the shape, dtype and device of `input`."""
+    return _finish(np.full_like(input.array, fill_value, dtype=dtype), requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Whatever is in memory, in the shape, dtype and device of `input`."""
+    return _finish(np.empty_like(input.array, dtype=dtype), requires_grad)
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None,
+           requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... up to but not including end; int64, or the default dtype if a number is a float."""
+    start, end = (0, start) if end is None else (start, end)
+    if dtype is None:
+        dtype = dtypes.get_default_dtype() if any(isinstance(x, float) for x in (start, end, step)) else dtypes.int64
+    return _finish(backend.named(device).module.arange(start, end, step, dtype=np.dtype(dtype)), requires_grad)
+
+
+def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: str | None = None,
+             requires_grad: bool = False) -> Tensor:
+    """`steps` numbers from `start` to `end`, both included, at equal distances."""
+    return _finish(backend.named(device).module.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """The identity matrix, or n rows of it with m columns."""
+    return _finish(backend.named(device).module.eye(n, m, dtype=_dtype(dtype)), requires_grad)
+
+
+def _drawn(kind: str, size: tuple[Any, ...], generator: Generator | None, dtype: Any, device: str | None,
+           requires_grad: bool) -> Tensor:
+    like = backend.named(device).module.empty(0, _dtype(dtype))
+    return _finish(draw(kind, like, _shape(size), _dtype(dtype), generator), requires_grad)
+
+
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: str | None = None,
+         requires_grad: bool = False) -> Tensor:
+    """Draws from U[0, 1)."""
+    return _drawn("random", size, generator, dtype, device, requires_grad)
+
+
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: str | None = None,
+          requires_grad: bool = False) -> Tensor:
+    """Draws from N(0, 1)."""
+    return _drawn("standard_normal", size, generator, dtype, device, requires_grad)
+
+
+def randint(low: int, high: int | None = None, size: Sequence[int] = (), *, generator: Generator | None = None,
+            dtype: Any = None, device: str | None = None) -> Tensor:
+    """Draws of integers from low to high - 1, or from 0 to low - 1; int64."""
+    low, high = (0, low) if high is None else (low, high)
+    source = generator or default_generator()
+    drawn = live(source.numpy.integers, low, high, tuple(size))
+    return tensor(np.asarray(drawn), dtype=dtype or dtypes.int64, device=device)
+
+
+def randperm(n: int, *, generator: Generator | None = None, device: str | None = None) -> Tensor:
+    """The numbers 0 to n - 1 in random order; int64."""
+    source = generator or default_generator()
+    return tensor(live(source.numpy.permutation, n), device=device)
+
+
+def rand_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Draws from U[0, 1) in the shape, dtype and device of `input`."""
+    return Tensor(draw("random", input.array, input.array.shape, input.array.dtype, generator))
+
+
+def randn_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Draws from N(0, 1) in the shape, dtype and device of `input`."""
+    return Tensor(draw("standard_normal", input.array, input.array.shape, input.array.dtype, generator))

@@ -1,0 +1,67 @@
+"""`x[key]` and `x[key] = value`: which op a key means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import graph, inplace, ops
+from .ops.indexing import ARRAY
+
+
+def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """A key as a tuple in which `ARRAY` stands for each index array, and those arrays.
+
+    Raises IndexError for a part that is no index.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    template: list[Any] = []
+    arrays: list[Any] = []
+    for part in parts:
+        if isinstance(part, graph.Tensor):
+            is_array = part.array.ndim > 0 or part.array.dtype.kind == "b"
+            if not is_array:
+                part = part.array.__index__() if isinstance(part.array, np.ndarray) else int(part.array)
+        elif isinstance(part, (bool, np.bool_, list)):
+            part, is_array = np.asarray(part), True
+            if part.dtype.kind == "f" and not part.size:
+                part = part.astype(np.int64)
+        elif isinstance(part, np.generic):
+            part, is_array = part.item(), False
+        else:
+            is_array = hasattr(part, "dtype")
+        if is_array:
+            kind = part.dtype.kind
+            if kind not in "iub":
+                raise IndexError(f"tensors used as indices must be integer or bool, got {part.dtype}")
+        elif not (part is None or part is Ellipsis or isinstance(part, slice) or hasattr(part, "__index__")):
+            raise IndexError(f"an index must be an integer, slice, None, Ellipsis or array, got {type(part).__name__}")
+        if isinstance(part, slice) and part.step is not None and part.step <= 0:
+            raise ValueError("step must be greater than zero; use flip()")
+        template.append(ARRAY if is_array else part)
+        if is_array:
+            arrays.append(part)
+    return tuple(template), arrays
+
+
+def get(x: Any, key: Any) -> Any:
+    """`x[key]`: a view for a basic key, a copy for index arrays."""
+    template, arrays = split_key(key)
+    return ops.index(x, arrays, template) if arrays else ops.getitem(x, _as_view(template))
+
+
+def _as_view(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A basic key with an Ellipsis: without one NumPy returns a copy of a single element, not a 0-d view of it."""
+    return key if Ellipsis in key else (*key, Ellipsis)
+
+
+def set(x: Any, key: Any, value: Any) -> None:
+    """`x[key] = value`, recorded as PyTorch does."""
+    template, arrays = split_key(key)
+    if arrays:
+        if isinstance(value, graph.Tensor) and value.array.dtype != x.array.dtype:
+            value = ops.to_dtype(value, x.array.dtype)
+        inplace.write(x, ops.index_put(x, arrays, value, template))
+    else:
+        ops.getitem(x, _as_view(template)).copy_(value)

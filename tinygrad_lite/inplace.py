@@ -1,0 +1,89 @@
+"""Writes into tensors, as PyTorch defines them: they are recorded, and a view and its base see each other's.
+
+A write computes its result as any op does and then puts it into the memory that is there.  What changes is whose history
+is whose: the tensor takes that of the result; if it is a view, its base takes that of `view_put`, the base with the
+viewed part replaced, and every view of the base makes its own anew (`View.node`).  That the memory was overwritten is
+stamped, so that a node which had saved the old values raises in the walk.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import graph, ops
+from .graph import Array, Leaf, is_grad_enabled
+from .op import Op, op, update
+
+T = TypeVar("T", bound=graph.Tensor)
+Path = Any
+
+
+def follow(path: Path, x: Any) -> Any:
+    """Take the view that `path` describes of x, an array or a Tensor."""
+    steps: list[tuple[Op, tuple[Any, ...]]] = []
+    while path is not None:
+        path, step, settings = path
+        steps.append((step, settings))
+    for step, settings in reversed(steps):
+        x = step.call(x, *settings)
+    return x
+
+
+@op(tex=r"\operatorname{{put}}({input}, {values})", promotion="none")
+def view_put(input: Array, values: Array, path: Path) -> Array:
+    """`input` with `values` in the place that a view of it covers."""
+    result = input.copy()
+    follow(path, result)[...] = values
+    return result
+
+
+@view_put.vjp("input")
+def _(g, path):
+    return view_put(g, 0.0, path)
+
+
+@view_put.vjp("values")
+def _(g, path):
+    return follow(path, g)
+
+
+@update("target")
+def assign(target: Array, source: Array) -> None:
+    """target[...] = source."""
+    target[...] = source
+
+
+def write(target: T, result: Any) -> T:
+    """Put the values and the history of `result`, an op of `target`, into `target`; return it.
+
+    Raises RuntimeError for a leaf that requires grad outside `no_grad`, for a result of another shape and for one whose
+    dtype the target cannot hold.
+    """
+    base = getattr(target, "_base", target)
+    recording = is_grad_enabled()
+    if recording and isinstance(base.node, Leaf) or (recording and isinstance(target.node, Leaf)):
+        what = "a leaf Variable" if base is target else "a view of a leaf Variable"
+        raise RuntimeError(f"{what} that requires grad is being used in an in-place operation. "
+                           "Do it inside `with no_grad():`, or write to a copy, x.clone().")
+    check_fits(target, result)
+    assign(target.array, result.array)
+    if not recording:
+        return target
+    if base is target:
+        target.node = result.node
+    elif result.node is not None or base.node is not None:
+        base.node = view_put(base, result, target._path).node  # type: ignore[attr-defined]
+    return target
+
+
+def check_fits(target: graph.Tensor, result: graph.Tensor) -> None:
+    """Raise RuntimeError unless the memory of `target` can hold `result` as it is."""
+    if result.array.shape != target.array.shape:
+        raise RuntimeError(f"output with shape {target.array.shape} doesn't match the broadcast shape {result.array.shape}")
+    if not np.can_cast(result.array.dtype, target.array.dtype, "same_kind"):
+        raise RuntimeError(f"result type {result.array.dtype} can't be cast to the desired output type {target.array.dtype}")
+    if 0 in target.array.strides and any(s == 0 and n > 1 for s, n in zip(target.array.strides, target.array.shape, strict=True)):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                           "location. Please clone() the tensor before performing the operation.")

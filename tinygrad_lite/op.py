@@ -1,0 +1,606 @@
+"""Op: a function on arrays plus one VJP per operand, and the call that is written for it.
+
+    @op(tex=r"{input} \\odot {other}")
+    def mul(input: Array, other: Array) -> Array:
+        return input * other
+
+    @mul.vjp("input")
+    def _(g, other):
+        return g * other
+
+    @mul.vjp("other")
+    def _(g, input):
+        return g * input
+
+The forward function gets raw arrays and may use `np.*`.  A VJP (vector-Jacobian product) turns the gradient `g` of the
+output into that of one operand.  It asks by name for what it needs - operands, `<operand>_shape`, settings, residuals,
+`y` for the output - and only that is kept alive.  It uses only operators and ops, so that the same text serves raw
+arrays (first order, no graph) and Tensors (any order, and everything that reads a program).
+
+Operands are the parameters annotated `Array` (a sequence operand: `Sequence[Array]`), and in a user's op without
+annotations those without a default; all others are settings.  No reader of the graph needs to know any op.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import linecache
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, TypeVar, cast, overload
+
+import numpy as np
+
+from . import dtypes
+from .graph import Array, Leaf, Node, Tensor, mode, stamp_write, tick
+
+P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
+Promotion = Literal["arithmetic", "float", "compare", "none"]
+
+REGISTRY: dict[str, OpFunction[...]] = {}
+"""Every op by name, in the order of definition.  Tests, documentation and tools find ops here."""
+
+
+class Op:
+    """What is known of an op; the call itself is a plain function, so that it binds as a method and costs no more."""
+
+    def __init__(self, forward: Callable[..., Any], *, tex: str | None, promotion: Promotion,
+                 promoted: tuple[str, ...] | None, view: bool, residuals: tuple[str, ...]) -> None:
+        self.forward = forward
+        self.name = forward.__name__
+        self.tex, self.promotion, self.view, self.residuals = tex, promotion, view, residuals
+        self.signature = inspect.signature(forward)
+        self.sequence: str | None = None
+        self.operands: tuple[str, ...] = ()
+        self.settings: tuple[str, ...] = ()
+        for parameter in self.signature.parameters.values():
+            annotation = parameter.annotation
+            text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+            if annotation is inspect.Parameter.empty:
+                is_operand = parameter.default is inspect.Parameter.empty
+            else:
+                is_operand = "Array" in text or "Tensor" in text or "ndarray" in text
+            if is_operand and "Sequence" in text:
+                self.sequence = parameter.name
+            if is_operand:
+                self.operands += (parameter.name,)
+            else:
+                self.settings += (parameter.name,)
+        self.promoted = self.operands if promoted is None else promoted
+        self.vjps: dict[str, Callable[..., Any]] = {}
+        self.joint = False
+        self.raw = False
+        self.writes: tuple[str, ...] = ()
+        self.rules: dict[str, Callable[..., Any]] = {}
+        self.definition: Callable[..., Any] | None = None
+        self.namespace: dict[str, Any] = {**NAMESPACE, "op": self, "forward": forward}
+        self.call = cast(Any, FunctionType(_first_call.__code__, self.namespace, self.name))
+        self.call.op, self.call.__wrapped__ = self, forward
+        self.call.vjp, self.call.residual, self.call.define = self.vjp, self.residual, self.define
+        for attribute in ("__doc__", "__module__", "__qualname__", "__annotations__"):
+            setattr(self.call, attribute, getattr(forward, attribute))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}{self.signature}>"
+
+    def vjp(self, *operands: str, joint: bool = False, raw: bool = False) -> Callable[[F], F]:
+        """Decorator: the VJP of these operands.
+
+        A `joint` VJP returns a tuple, one gradient per operand.  A `raw` one is written for arrays only (kernels,
+        `out=`): higher derivatives then come from the op's definition.
+        """
+        for name in operands:
+            if name not in self.operands:
+                raise TypeError(f"{self.name}.vjp: {name!r} is no operand; the operands are {list(self.operands)}")
+
+        def register(function: F) -> F:
+            known = {*self.operands, *(f"{o}_shape" for o in self.operands), *self.settings, *self.residuals, "y"}
+            known |= {"position"} if self.sequence in operands else set()
+            known |= {"wanted"} if joint else set()
+            if unknown := [n for n in arguments_of(function)[1:] if n not in known]:
+                raise TypeError(f"{self.name}.vjp asks for {unknown}; it may name {sorted(known)}")
+            self.vjps |= dict.fromkeys(operands, function)
+            self.joint, self.raw = self.joint or joint, self.raw or raw
+            if len(self.differentiable) > 3:
+                raise TypeError(f"{self.name}: more than three differentiable operands; compose it or take a sequence")
+            self.call.__code__, self.call.__defaults__ = _first_call.__code__, None
+            return function
+
+        return register
+
+    def residual(self, name: str) -> Callable[[F], F]:
+        """Decorator: what a residual *is*, in ops of the operands and settings.
+
+        A residual is a value that the fast forward has at hand and its VJP wants: the forward returns
+        `(y, *residuals)`.  Where the gradient itself is differentiated, this rule gives it a history.
+        """
+
+        def register(function: F) -> F:
+            self.rules[name] = function
+            return function
+
+        return register
+
+    def define(self, function: F) -> F:
+        """Decorator: the op as a composition of other ops - its oracle, its explanation, its higher derivatives."""
+        self.definition = function
+        return function
+
+    @property
+    def differentiable(self) -> list[str]:
+        """The flat operands that have a VJP, in order."""
+        return [o for o in self.operands if o in self.vjps and o != self.sequence]
+
+    def first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Write and compile the call, put it in place of the stub, and go on with it."""
+        self.namespace.update(NAMESPACE)
+        source = write_call(self)
+        filename = f"<call of {self.name}>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        scope: dict[str, Any] = self.namespace
+        exec(compile(source, filename, "exec"), scope)
+        self.source = source
+        written = scope["call"]
+        self.call.__code__, self.call.__defaults__ = written.__code__, written.__defaults__
+        self.call.__kwdefaults__ = written.__kwdefaults__
+        return self.call(*args, **kwargs)
+
+
+class OpFunction(Generic[P]):
+    """The type of a decorated op: a function on Tensors or arrays that also binds as a method.
+
+    At run time it is a plain function; this class is how type checkers see it.
+    """
+
+    op: Op
+    __name__: str
+
+    def __call__(self, input: Array, /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    @overload
+    def __get__(self, instance: None, owner: type) -> OpFunction[P]: ...
+    @overload
+    def __get__(self, instance: Any, owner: type) -> Callable[P, Any]: ...
+    def __get__(self, instance: Any, owner: type) -> Any: ...
+    def vjp(self, *operands: str, joint: bool = False, raw: bool = False) -> Callable[[F], F]: ...  # type: ignore[empty-body]
+    def residual(self, name: str) -> Callable[[F], F]: ...  # type: ignore[empty-body]
+    def define(self, function: F) -> F: ...  # type: ignore[empty-body]
+
+
+@overload
+def op(forward: Callable[Concatenate[Any, P], Any], /) -> OpFunction[P]: ...
+@overload
+def op(*, tex: str | None = None, promotion: Promotion = "arithmetic", promoted: tuple[str, ...] | None = None,
+       view: bool = False, residuals: tuple[str, ...] = ()) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P]]: ...
+def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, promotion: Promotion = "arithmetic",
+       promoted: tuple[str, ...] | None = None, view: bool = False, residuals: tuple[str, ...] = ()) -> Any:
+    """Decorator: make an op of a function on arrays.
+
+    Args:
+        tex: its notation, a format string over its operands and settings.
+        promotion: what happens to operands of different dtypes.  "arithmetic": they are brought to PyTorch's common
+            dtype and the result has it; "float": the same, and integers become floating; "compare": the same, and the
+            result is what the function returns; "none": nothing.
+        promoted: the operands that take part in promotion (all).
+        view: the result may share memory with the first operand.
+        residuals: names of further values that the function returns after y, for its VJPs.
+
+    >>> import tinygrad_lite as tg
+    >>> @tg.op
+    ... def cube(input):
+    ...     return input ** 3
+    >>> @cube.vjp("input")
+    ... def _(g, input):
+    ...     return g * 3 * input ** 2
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> cube(x).sum().backward()
+    >>> x.grad
+    tensor([ 3., 12.])
+    """
+
+    def make(function: Callable[..., Any]) -> OpFunction[...]:
+        made = Op(function, tex=tex, promotion=promotion, promoted=promoted, view=view, residuals=residuals)
+        if function.__module__.startswith(__package__ or "tinygrad_lite"):
+            REGISTRY[made.name] = made.call
+        return cast("OpFunction[...]", made.call)
+
+    return make if forward is None else make(forward)
+
+
+def update(*writes: str) -> Callable[[F], F]:
+    """Decorator: a function on raw arrays that overwrites some of them, for optimizers and in-place writes.
+
+    It has no derivative.  Like an op it is known to observers, and what it writes is stamped: the walk notices if a
+    node had saved the old values.  `writes` names the parameters that are overwritten; as in an op, operands are the
+    parameters annotated `Array`.  Numbers that change from step to step must come from `live`.
+    """
+
+    def make(function: F) -> F:
+        made = Op(function, tex=None, promotion="none", promoted=None, view=False, residuals=())
+        made.writes = writes
+        names = list(made.signature.parameters)
+        written = tuple(names.index(w) for w in writes)
+        operands = tuple(names.index(o) for o in made.operands)
+        settings = tuple(names.index(s) for s in made.settings)
+
+        @functools.wraps(function)
+        def call(*args: Any) -> None:
+            function(*args)
+            stamp_write(*(args[i] for i in written if args[i] is not None))
+            state = mode.state
+            if state.__class__ is not bool:
+                state.called(made, tuple(args[i] for i in operands), tuple(args[i] for i in settings), ())  # type: ignore[union-attr]
+
+        made.call = call
+        call.op = made  # type: ignore[attr-defined]
+        return cast(F, call)
+
+    return make
+
+
+# --- slow paths of a call -------------------------------------------------------------------------------------------
+
+
+def coerce(op: Op, values: list[Any]) -> tuple[list[Any], Any]:
+    """Bring operands that are not all tensors of one dtype to what the op computes on; return them and their dtype."""
+    flat: list[Any] = []
+    for name, value in zip(op.operands, values, strict=True):
+        if name == op.sequence:
+            value[:] = [_plain(op, name, v) for v in value]
+            flat += value if name in op.promoted else ()
+        elif value is not None:
+            values[op.operands.index(name)] = value = _plain(op, name, value)
+            flat += [value] if name in op.promoted else ()
+    flat = [v for v in flat if v is not None]
+    if op.promotion == "none" or not any(isinstance(v, type(v)) and hasattr(v, "dtype") for v in flat):
+        return values, next((v.dtype for v in flat if hasattr(v, "dtype")), None)
+    dtype = dtypes.result_type(flat)
+    if op.promotion == "float" and dtype.kind != "f":
+        dtype = dtypes.get_default_dtype()
+    for i, (name, value) in enumerate(zip(op.operands, values, strict=True)):
+        if name not in op.promoted:
+            continue
+        if name == op.sequence:
+            value[:] = [_cast(v, dtype) for v in value]
+        else:
+            values[i] = _cast(value, dtype)
+    return values, dtype
+
+
+def _plain(op: Op, name: str, value: Any) -> Any:
+    """An operand that is no Tensor: a NumPy scalar counts as a Python number, an array is a constant."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (bool, int, float)) or value is None or (hasattr(value, "dtype") and hasattr(value, "shape")):
+        return value
+    remedy = "; wrap it in tensor(...)" if isinstance(value, (list, tuple)) else ""
+    raise TypeError(f"{op.name}: {name} must be a Tensor, an array or a number, got {type(value).__name__}{remedy}")
+
+
+def _cast(value: Any, dtype: Any) -> Any:
+    if not hasattr(value, "dtype") or value.dtype == dtype:
+        return value
+    result = value.astype(dtype)
+    if mode.state.__class__ is not bool:  # a cast is a call like any other
+        mode.state.called(to_dtype.op, (value,), (dtype,), (result,))  # type: ignore[union-attr]
+    return result
+
+
+def settle(op: Op, y: Any, dtype: Any, values: list[Any], settings: tuple[Any, ...]) -> tuple[Any, list[Any], Any]:
+    """Deal with a result that is a NumPy scalar, or not of the dtype of its operands (integers met a float)."""
+    outputs = y if op.residuals else (y,)
+    y = outputs[0]
+    if op.promotion in ("arithmetic", "float") and y.dtype != dtype:
+        values, dtype = coerce(op, values)
+        arguments = dict(zip(op.operands, values, strict=True)) | dict(zip(op.settings, settings, strict=True))
+        y = op.forward(**arguments)
+        outputs = y if op.residuals else (y,)
+        y = outputs[0]
+        if y.dtype != dtype:
+            y = y.astype(dtype)
+    if isinstance(y, np.generic):
+        y = np.asarray(y)
+    return (y, *outputs[1:]) if op.residuals else y, values, y.dtype
+
+
+def observe(state: Any, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
+    """Tell the observer of a call; return whether to record a node."""
+    state.called(op, operands, settings, outputs)
+    return bool(state.grad)
+
+
+def open_sequence(op: Op, name: str, items: Any) -> tuple[list[Any], tuple[Node | None, ...] | None, bool]:
+    """Unpack a sequence operand: its arrays, its nodes (None if there are none), whether a Tensor was among it."""
+    if isinstance(items, Tensor) or not hasattr(items, "__iter__"):
+        raise TypeError(f"{op.name}: {name} must be a sequence of Tensors, got {type(items).__name__}")
+    items = list(items)
+    nodes = tuple(x.node if isinstance(x, Tensor) else None for x in items)
+    arrays = [x.array if isinstance(x, Tensor) else x for x in items]
+    tensors = any(isinstance(x, Tensor) for x in items)
+    return arrays, nodes if any(n is not None for n in nodes) else None, tensors
+
+
+def describe(value: Any) -> str:
+    """dtype and shape of an operand for an error message, with the backend where it is not NumPy."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(describe(v) for v in value) + "]"
+    if not hasattr(value, "dtype"):
+        return repr(value)
+    backend = type(value).__module__.partition(".")[0]
+    return f"{value.dtype} {tuple(value.shape)}" + (f" on {backend}" if backend != "numpy" else "")
+
+
+def blame_forward(error: Exception, op: Op, values: tuple[Any, ...], settings: tuple[Any, ...]) -> NoReturn:
+    """Raise `error` again with a note: the op, its operands and its settings."""
+    parts = [f"{n}: {describe(v)}" for n, v in zip(op.operands, values, strict=True)]
+    parts += [f"{n}={v!r}" for n, v in zip(op.settings, settings, strict=True)]
+    error.add_note(f"in {op.name}({', '.join(parts)})")
+    raise error
+
+
+def blame_vjp(error: Exception, node: Node, operand: str, g: Any) -> NoReturn:
+    """Raise `error` again with a note: which derivative was being taken."""
+    assert node.op is not None
+    error.add_note(f"while differentiating {node.op.name} with respect to {operand} (gradient of the output: {describe(g)})")
+    raise error
+
+
+# --- the call ----------------------------------------------------------------------------------------------------
+
+
+def _first_call(*args, **kwargs):  # type: ignore[no-untyped-def]
+    return op.first_call(args, kwargs)  # type: ignore[attr-defined]  # `op` is the namespace's, see Op.__init__
+
+
+def arguments_of(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+class _Freed(Node):
+    """Stands for the parents of a node whose saved values are gone."""
+
+    __slots__ = ()
+
+
+FREED = _Freed()
+FREED.age, FREED.hooks, FREED.shape = 0, None, ()
+
+
+def wrap(value: Any, node: Node | None) -> Any:
+    """A saved value as a Tensor with its history, for VJPs that run on Tensors."""
+    return NAMESPACE["Tensor"](value, node) if hasattr(value, "dtype") and hasattr(value, "shape") else value
+
+
+def wrap_sequence(values: Any, nodes: Any) -> list[Any]:
+    return [wrap(v, n) for v, n in zip(values, nodes or (None,) * len(values), strict=False)]
+
+
+NAMESPACE: dict[str, Any] = {
+    "mode": mode, "tick": tick, "new": object.__new__, "ndarray": np.ndarray, "Tensor": Tensor, "Leaf": Leaf,
+    "FREED": FREED, "coerce": coerce, "settle": settle, "observe": observe, "open_sequence": open_sequence,
+    "blame_forward": blame_forward, "blame_vjp": blame_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
+}
+"""The globals of every written call.  `_tensor.py` puts the completed Tensor class here (see `complete`)."""
+
+
+def complete(tensor: type, make_view: Callable[..., Any]) -> None:
+    """From now on calls make Tensors of this class."""
+    NAMESPACE.update(Tensor=tensor, make_view=make_view)
+
+
+def write_call(op: Op) -> str:
+    """The source of the op's call and of its node's `pull`.
+
+    Written out per op rather than generic, for speed: no `*args`, no loops, no containers on the way of an ordinary
+    call.  `print(mul.op.source)` shows it after the first call.
+    """
+    return "\n".join([*_write_call(op), "", *_write_node(op)])
+
+
+def _kept(op: Op) -> dict[str, list[str]]:
+    """Each value that some VJP asks for -> the operands whose VJPs ask."""
+    kept: dict[str, list[str]] = {}
+    for operand in op.operands:
+        if operand in op.vjps:
+            for name in arguments_of(op.vjps[operand])[1:]:
+                kept.setdefault(name, []).append(operand)
+            if op.raw:  # higher derivatives come from the definition, which needs all inputs
+                for name in (*op.operands, *op.settings):
+                    kept.setdefault(name, []).append(operand)
+    for residual in op.residuals:  # where the gradient is differentiated, the rule makes the residual anew
+        if residual in kept:
+            for name in arguments_of(op.rules[residual]):
+                kept.setdefault(name, []).extend(kept[residual])
+    kept.pop("position", None)
+    kept.pop("wanted", None)
+    return kept
+
+
+def _write_call(op: Op) -> Iterator[str]:
+    parameters = []
+    for parameter in op.signature.parameters.values():
+        if parameter.default is not inspect.Parameter.empty:
+            op.namespace[f"default_{parameter.name}"] = parameter.default
+            parameters.append(f"{parameter.name}=default_{parameter.name}")
+        else:
+            parameters.append(parameter.name)
+    values = [f"v_{o}" for o in op.operands]
+    arguments = ", ".join(
+        (f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "") + (f"v_{p.name}" if p.name in op.operands else p.name)
+        for p in op.signature.parameters.values())
+    settings = "(" + "".join(f"{s}, " for s in op.settings) + ")"
+    first = True
+    promoted_seen = False
+
+    yield f"def call({', '.join(parameters)}):"
+    yield "    odd = False"
+    for o in op.operands:
+        optional = op.signature.parameters[o].default is None
+        promoted = o in op.promoted and op.promotion != "none"
+        if o == op.sequence:
+            yield f"    v_{o}, p_{o}, found = open_sequence(op, '{o}', {o})"
+            yield "    is_tensor = found" if first else "    is_tensor = is_tensor or found"
+            yield "    odd = True"
+            if promoted and not promoted_seen:
+                yield "    dtype = None"
+                promoted_seen = True
+        else:
+            if optional:
+                yield f"    if {o} is None:"
+                yield f"        p_{o} = v_{o} = None"
+                if first:
+                    yield "        is_tensor = False"
+                if promoted and not promoted_seen:
+                    yield "        dtype = None"
+            yield f"    {'el' if optional else ''}if isinstance({o}, Tensor):"
+            yield f"        v_{o} = {o}.array; p_{o} = {o}.node; is_tensor = True"
+            if promoted:
+                if not promoted_seen:
+                    yield f"        dtype = v_{o}.dtype"
+                else:
+                    yield f"        if v_{o}.dtype is not dtype:"
+                    yield f"            if dtype is None: dtype = v_{o}.dtype"
+                    yield "            else: odd = True"
+            yield "    else:"
+            yield f"        v_{o} = {o}; p_{o} = None"
+            if first:
+                yield "        is_tensor = False"
+            if promoted and not promoted_seen:
+                yield "        dtype = None"
+            yield f"        if type({o}) is not float and type({o}) is not int: odd = True"
+            promoted_seen = promoted_seen or promoted
+        first = False
+    yield f"    if not is_tensor: return forward({arguments})" + ("[0]" if op.residuals else "")
+    yield "    try:"
+    repack = f"({', '.join(values)},)" if len(values) == 1 else ", ".join(values)
+    if promoted_seen:
+        yield f"        if odd or dtype is None: ({repack}), dtype = coerce(op, [{', '.join(values)}])"
+    else:
+        yield f"        if odd: ({repack}), _ = coerce(op, [{', '.join(values)}])"
+    yield f"        y = forward({arguments})"
+    y = "y[0]" if op.residuals else "y"
+    check_dtype = f" or {y}.dtype is not dtype" if op.promotion in ("arithmetic", "float") else ""
+    dtype = "dtype" if op.promotion in ("arithmetic", "float") else "None"
+    yield f"        if type({y}) is not ndarray{check_dtype}:"
+    yield f"            y, ({repack}), dtype = settle(op, y, {dtype}, [{', '.join(values)}], {settings})"
+    yield "    except Exception as error:"
+    yield f"        blame_forward(error, op, ({', '.join(values)},), {settings})"
+    outputs = "(y,)"
+    if op.residuals:
+        yield f"    y, {', '.join(f'r_{r}' for r in op.residuals)} = y"
+        outputs = f"(y, {', '.join(f'r_{r}' for r in op.residuals)})"
+    yield "    state = mode.state"
+    yield (f"    if state.__class__ is not bool: state = observe(state, op, ({', '.join(values)},), {settings}, {outputs})")
+    tracked = op.differentiable + ([op.sequence] if op.sequence in op.vjps else [])
+    if tracked:
+        yield f"    if state and ({' or '.join(f'p_{o} is not None' for o in tracked)}):"
+        yield from ("        " + line for line in _write_recording(op, tracked))
+        yield "    else: node = None"
+    else:
+        yield "    node = None"
+    if op.view:
+        o = op.operands[0]
+        yield f"    if isinstance({o}, Tensor) and (y.base is v_{o} or (y.base is not None and y.base is v_{o}.base)):"
+        yield f"        return make_view(y, node, {o}, op, {settings})"
+    yield "    t = new(Tensor); t.array = y; t.node = node"
+    yield "    return t"
+
+
+def _write_recording(op: Op, tracked: list[str]) -> Iterator[str]:
+    """Make the node: parents, what VJPs of tracked operands ask for, and the shape and dtype that a gradient gets."""
+    yield "node = new(OpNode)"
+    for i, o in enumerate(op.differentiable):
+        yield f"node.p{i} = p_{o}"
+    if op.sequence in op.vjps:
+        yield f"node.rest = p_{op.sequence} or ()"
+    value = {o: f"v_{o}" for o in op.operands} | {s: s for s in op.settings} | {r: f"r_{r}" for r in op.residuals}
+    value |= {f"{o}_shape": f"v_{o}.shape" for o in op.operands} | {"y": "y"}
+    if op.sequence:
+        value[f"{op.sequence}_shape"] = f"[v.shape for v in v_{op.sequence}]"
+    for name, askers in _kept(op).items():
+        source = value[name]
+        conditional = set(askers) < set(tracked)
+        if name.endswith("_shape") and name[:-6] in op.operands and name[:-6] not in askers:
+            source = f"getattr(v_{name[:-6]}, 'shape', ())"
+        condition = f"if {' or '.join(f'p_{o} is not None' for o in askers)}: " if conditional else ""
+        yield f"{condition}node.k_{name} = {source}"
+    yield "node.shape = y.shape; node.dtype = y.dtype; node.hooks = None; node.age = tick()"
+
+
+def _write_node(op: Op) -> Iterator[str]:
+    kept = _kept(op)
+    slots = [f"p{i}" for i in range(len(op.differentiable))] + (["rest"] if op.sequence in op.vjps else [])
+    slots += [f"k_{name}" for name in kept]
+    yield "class OpNode(Node):"
+    yield f"    __slots__ = {tuple(slots)!r}"
+    watched = tuple((f"k_{n}", n) for n in kept if n in op.operands or n == "y")
+    yield f"    kept = {watched!r}"
+    for tensors in (False, True):
+        yield f"    def {'pull_tensors' if tensors else 'pull'}(node, g, grads, wanted, retain, fit):"
+        if tensors and op.raw:
+            yield "        pull_definition(node, g, grads, wanted, fit)"
+        else:
+            yield from ("        " + line for line in _write_pull(op, kept, tensors))
+        yield "        if not retain:"
+        yield "            " + " = ".join(f"node.{s}" for s in slots if s != "rest") + (" = None" if len(slots) > ("rest" in slots) else "pass")
+        yield "            " + ("node.p0 = FREED" if op.differentiable else "node.rest = (FREED,)")
+    op.namespace["Node"] = Node
+    yield "OpNode.op = op"
+
+
+def _write_pull(op: Op, kept: dict[str, list[str]], tensors: bool) -> Iterator[str]:
+    """Call the VJPs of wanted parents, fit each gradient to its parent, add it to what came on other ways."""
+    parent = {o: f"node.p{i}" for i, o in enumerate(op.differentiable)}
+
+    def fetch(name: str) -> str:
+        slot = f"node.k_{name}"
+        if not tensors or name.endswith("_shape") or name in op.settings:
+            return slot
+        if name == op.sequence:
+            return f"wrap_sequence({slot}, node.rest)"
+        if name in op.residuals:
+            return f"residual_of(node, '{name}')"
+        return f"wrap({slot}, {'node' if name == 'y' else parent.get(name, 'None')})"
+
+    def arguments(o: str) -> str:
+        names = arguments_of(op.vjps[o])[1:]
+        return ", ".join(["g", *(n if n in ("position", "wanted") else fetch(n) for n in names)])
+
+    if op.joint:
+        flat = op.differentiable
+        yield f"wants = ({''.join(f'{parent[o]} in wanted, ' for o in flat)})"
+        yield f"try: {', '.join(f'd_{o}' for o in flat)}, = vjp_{flat[0]}({arguments(flat[0]).replace('wanted', 'wants')})"
+        yield f"except Exception as error: blame_vjp(error, node, {' and '.join(flat)!r}, g)"
+        op.namespace[f"vjp_{flat[0]}"] = op.vjps[flat[0]]
+    for o in op.differentiable:
+        op.namespace[f"vjp_{o}"] = op.vjps[o]
+        yield f"p = {parent[o]}"
+        yield "if p in wanted:"
+        if op.joint:
+            yield f"    d = d_{o}"
+        else:
+            yield f"    try: d = vjp_{o}({arguments(o)})"
+            yield f"    except Exception as error: blame_vjp(error, node, '{o}', g)"
+        yield "    if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
+        yield "    grads[p] = grads[p] + d if p in grads else d"
+    if op.sequence in op.vjps:
+        o = op.sequence
+        op.namespace[f"vjp_{o}"] = op.vjps[o]
+        yield "for position, p in enumerate(node.rest):"
+        yield "    if p in wanted:"
+        yield f"        try: d = vjp_{o}({arguments(o)})"
+        yield f"        except Exception as error: blame_vjp(error, node, f'{o}[{{position}}]', g)"
+        yield "        if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
+        yield "        grads[p] = grads[p] + d if p in grads else d"
+
+
+@op(tex=r"{input}", promotion="none")
+def to_dtype(input: Array, dtype: Any) -> Array:
+    """`input` in another dtype.  Its gradient comes back in the dtype of `input` (the walk sees to that)."""
+    return input.astype(dtype)
+
+
+@to_dtype.vjp("input")
+def _(g):
+    return g

@@ -1,0 +1,370 @@
+"""Elementwise ops: arithmetic, comparisons, and the functions of calculus."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..graph import Array
+from ..op import op
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+@op(tex=r"{input} + {other}")
+def add(input: Array, other: Array) -> Array:
+    """input + other, broadcast."""
+    return input + other
+
+
+@add.vjp("input", "other")
+def _(g):
+    return g
+
+
+@op(tex=r"{input} - {other}")
+def sub(input: Array, other: Array) -> Array:
+    """input - other, broadcast."""
+    return input - other
+
+
+@sub.vjp("input")
+def _(g):
+    return g
+
+
+@sub.vjp("other")
+def _(g):
+    return -g
+
+
+@op(tex=r"{input} \odot {other}")
+def mul(input: Array, other: Array) -> Array:
+    """input * other elementwise, broadcast."""
+    return input * other
+
+
+@mul.vjp("input")
+def _(g, other):
+    return g * other
+
+
+@mul.vjp("other")
+def _(g, input):
+    return g * input
+
+
+@op(tex=r"\frac{{{input}}}{{{other}}}", promotion="float")
+def div(input: Array, other: Array) -> Array:
+    """input / other elementwise, broadcast; integers give floats."""
+    return input / other
+
+
+@div.vjp("input")
+def _(g, other):
+    return g / other
+
+
+@div.vjp("other")
+def _(g, input, other):
+    return -g * (input / other) / other
+
+
+@op(tex=r"-{input}")
+def neg(input: Array) -> Array:
+    """-input."""
+    return -input
+
+
+@neg.vjp("input")
+def _(g):
+    return -g
+
+
+@op(tex=r"{input}^{{{exponent}}}")
+def pow(input: Array, exponent: Array) -> Array:
+    """input ** exponent elementwise, broadcast.
+
+    At input = 0 the derivative with respect to the exponent is 0 for exponent >= 0, as in PyTorch.
+    """
+    return input**exponent
+
+
+@pow.vjp("input")
+def _(g, input, exponent):
+    if isinstance(exponent, (int, float)):
+        return g * (exponent * input ** (exponent - 1)) if exponent else g * 0
+    is_zero = exponent == 0
+    return where(is_zero, 0.0, g * (exponent * input ** (exponent - where(is_zero, 0, 1))))
+
+
+@pow.vjp("exponent")
+def _(g, input, exponent, y):
+    is_zero = input == 0
+    if isinstance(input, (int, float)):
+        return g * y * math.log(input) if input else where(exponent >= 0, g * 0, g * y * -math.inf)
+    return where(is_zero & (exponent >= 0), 0.0, g * (y * log(where(is_zero & (exponent >= 0), 1, input))))
+
+
+@op(tex=r"|{input}|")
+def abs(input: Array) -> Array:
+    """|input|; the derivative at 0 is 0."""
+    return np.abs(input)
+
+
+@abs.vjp("input")
+def _(g, input):
+    return g * sign(input)
+
+
+@op(tex=r"\operatorname{{sign}}({input})")
+def sign(input: Array) -> Array:
+    """-1, 0 or 1; its derivative is 0 everywhere."""
+    return np.sign(input)
+
+
+@sign.vjp("input")
+def _(g):
+    return g * 0
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+@op(tex=r"e^{{{input}}}", promotion="float")
+def exp(input: Array) -> Array:
+    """e ** input."""
+    return np.exp(input)
+
+
+@exp.vjp("input")
+def _(g, y):
+    return g * y
+
+
+@op(tex=r"\log {input}", promotion="float")
+def log(input: Array) -> Array:
+    """The natural logarithm."""
+    return np.log(input)
+
+
+@log.vjp("input")
+def _(g, input):
+    return g / input
+
+
+@op(tex=r"\sqrt{{{input}}}", promotion="float")
+def sqrt(input: Array) -> Array:
+    """The square root."""
+    return np.sqrt(input)
+
+
+@sqrt.vjp("input")
+def _(g, y):
+    return g / (2 * y)
+
+
+@op(tex=r"\sin {input}", promotion="float")
+def sin(input: Array) -> Array:
+    """The sine."""
+    return np.sin(input)
+
+
+@sin.vjp("input")
+def _(g, input):
+    return g * cos(input)
+
+
+@op(tex=r"\cos {input}", promotion="float")
+def cos(input: Array) -> Array:
+    """The cosine."""
+    return np.cos(input)
+
+
+@cos.vjp("input")
+def _(g, input):
+    return -g * sin(input)
+
+
+@op(tex=r"\tanh({input})", promotion="float")
+def tanh(input: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.tanh(input)
+
+
+@tanh.vjp("input")
+def _(g, y):
+    return g * (1 - y * y)
+
+
+@op(tex=r"\sigma({input})", promotion="float")
+def sigmoid(input: Array) -> Array:
+    """The logistic function 1 / (1 + e ** -input), without overflow.
+
+    It is computed as (1 + tanh(input / 2)) / 2: one call, exact at both ends.
+    """
+    return 0.5 * np.tanh(0.5 * input) + 0.5
+
+
+@sigmoid.vjp("input")
+def _(g, y):
+    return g * (y * (1 - y))
+
+
+@op(tex=r"\max(0, {input})")
+def relu(input: Array) -> Array:
+    """max(input, 0); the derivative at 0 is 0."""
+    return np.maximum(input, 0)
+
+
+@relu.vjp("input")
+def _(g, y):
+    return g * (y > 0)
+
+
+# --- selection --------------------------------------------------------------------------------------------------------
+
+
+@op(tex=r"\max({input}, {other})")
+def maximum(input: Array, other: Array) -> Array:
+    """The larger of two, elementwise; where they are equal each gets half of the gradient."""
+    return np.maximum(input, other)
+
+
+@maximum.vjp("input")
+def _(g, input, other):
+    return _winners(g, input, other)
+
+
+@maximum.vjp("other")
+def _(g, input, other):
+    return _winners(g, other, input)
+
+
+@op(tex=r"\min({input}, {other})")
+def minimum(input: Array, other: Array) -> Array:
+    """The smaller of two, elementwise; where they are equal each gets half of the gradient."""
+    return np.minimum(input, other)
+
+
+@minimum.vjp("input")
+def _(g, input, other):
+    return _winners(g, other, input)
+
+
+@minimum.vjp("other")
+def _(g, input, other):
+    return _winners(g, input, other)
+
+
+def _winners(g, winner, loser):
+    """g where `winner` is the larger, g / 2 at a tie, else 0."""
+    return where(winner == loser, g * 0.5, where(winner > loser, g, 0.0))
+
+
+@op(tex=r"\operatorname{{clamp}}({input}, {min}, {max})")
+def clamp(input: Array, min: Array | None = None, max: Array | None = None) -> Array:
+    """`input` limited to [min, max]; None leaves a side open.  At a bound the gradient passes to `input`.
+
+    Raises ValueError if both bounds are None.
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: at least one of min and max must not be None")
+    if min is not None:
+        input = np.maximum(input, min)
+    return input if max is None else np.minimum(input, max)
+
+
+@clamp.vjp("input")
+def _(g, input, min, max):
+    return where(_inside(input, min, max), g, 0.0)
+
+
+@clamp.vjp("min")
+def _(g, input, min, max):
+    return where(input < min if max is None else (input < min) & (min < max), g, 0.0)
+
+
+@clamp.vjp("max")
+def _(g, input, min, max):
+    return where(input > max if min is None else (input > max) | (max < min), g, 0.0)
+
+
+def _inside(input, min, max):
+    if min is None:
+        return input <= max
+    return input >= min if max is None else (input >= min) & (input <= max)
+
+
+@op(tex=r"\begin{{cases}} {input} & {condition} \\ {other} & \text{{else}} \end{{cases}}", promoted=("input", "other"))
+def where(condition: Array, input: Array, other: Array) -> Array:
+    """`input` where `condition` holds, else `other`; all broadcast."""
+    return np.where(condition, input, other)
+
+
+@where.vjp("input")
+def _(g, condition):
+    return where(condition, g, 0.0)
+
+
+@where.vjp("other")
+def _(g, condition):
+    return where(condition, 0.0, g)
+
+
+# --- comparisons and logic: no derivative -----------------------------------------------------------------------------
+
+
+@op(tex=r"[{input} = {other}]", promotion="compare")
+def eq(input: Array, other: Array) -> Array:
+    """input == other, elementwise."""
+    return input == other
+
+
+@op(tex=r"[{input} \ne {other}]", promotion="compare")
+def ne(input: Array, other: Array) -> Array:
+    """input != other, elementwise."""
+    return input != other
+
+
+@op(tex=r"[{input} < {other}]", promotion="compare")
+def lt(input: Array, other: Array) -> Array:
+    """input < other, elementwise."""
+    return input < other
+
+
+@op(tex=r"[{input} \le {other}]", promotion="compare")
+def le(input: Array, other: Array) -> Array:
+    """input <= other, elementwise."""
+    return input <= other
+
+
+@op(tex=r"[{input} > {other}]", promotion="compare")
+def gt(input: Array, other: Array) -> Array:
+    """input > other, elementwise."""
+    return input > other
+
+
+@op(tex=r"[{input} \ge {other}]", promotion="compare")
+def ge(input: Array, other: Array) -> Array:
+    """input >= other, elementwise."""
+    return input >= other
+
+
+@op(tex=r"{input} \wedge {other}", promotion="compare")
+def bitwise_and(input: Array, other: Array) -> Array:
+    """input & other: logical for bool, bitwise for integers."""
+    return input & other
+
+
+@op(tex=r"{input} \vee {other}", promotion="compare")
+def bitwise_or(input: Array, other: Array) -> Array:
+    """input | other: logical for bool, bitwise for integers."""
+    return input | other
+
+
+@op(tex=r"\neg {input}", promotion="compare")
+def bitwise_not(input: Array) -> Array:
+    """~input: logical for bool, bitwise for integers."""
+    return ~input

@@ -1,0 +1,250 @@
+"""Fused ops: a composition that occurs everywhere, with a fast forward and a short derivative of its own.
+
+Each has a definition in other ops, which is its oracle in the tests, its explanation, and what generated code shows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..graph import Array
+from ..op import op
+from .elementwise import exp, log, sigmoid
+from .indexing import along
+from .reduce import logsumexp, mean, sum, unreduce
+from .shape import reshape, transpose
+
+
+@op(tex=r"{input} {weight}^\top + {bias}")
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
+    """input @ weight.T + bias, with weight of shape (out_features, in_features).
+
+    Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).
+    """
+    y = input @ weight.T
+    if bias is not None:
+        y += bias
+    return y
+
+
+@linear.define
+def _(input, weight, bias=None):
+    y = input @ transpose(weight)
+    return y if bias is None else y + bias
+
+
+@linear.vjp("input")
+def _(g, weight):
+    return g @ weight
+
+
+@linear.vjp("weight")
+def _(g, input):
+    if len(input.shape) == 2:
+        return g.T @ input
+    return reshape(g, (-1, g.shape[-1])).T @ reshape(input, (-1, input.shape[-1]))
+
+
+@linear.vjp("bias")
+def _(g):
+    return g  # the walk sums over the examples
+
+
+@op(tex=r"\operatorname{{softmax}}({input})", promotion="float")
+def softmax(input: Array, dim: int = -1) -> Array:
+    """e ** input / sum(e ** input) along `dim`, without overflow."""
+    e = np.exp(input - input.max(dim if input.ndim else None, keepdims=True))
+    return e / np.add.reduce(e, dim if input.ndim else None, None, None, True)
+
+
+@softmax.define
+def _(input, dim=-1):
+    e = exp(input)
+    return e / sum(e, dim, True)
+
+
+@softmax.vjp("input")
+def _(g, y, dim):
+    return y * (g - sum(g * y, dim, True))
+
+
+@op(tex=r"\log\operatorname{{softmax}}({input})", promotion="float")
+def log_softmax(input: Array, dim: int = -1) -> Array:
+    """input - log(sum(e ** input)) along `dim`, without overflow."""
+    shifted = input - input.max(dim if input.ndim else None, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), dim if input.ndim else None, None, None, True))
+
+
+@log_softmax.define
+def _(input, dim=-1):
+    return input - logsumexp(input, dim, True)
+
+
+@log_softmax.vjp("input")
+def _(g, y, dim):
+    return g - exp(y) * sum(g, dim, True)
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def reduced(loss, reduction):
+    """A loss per element as `reduction` wants it."""
+    check_reduction(reduction)
+    return loss if reduction == "none" else sum(loss) if reduction == "sum" else mean(loss)
+
+
+def check_reduction(reduction: str) -> None:
+    """Raise ValueError unless `reduction` is one of PyTorch's three."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'")
+
+
+@op(tex=r"\operatorname{{onehot}}({target})", promotion="none")
+def one_hot_along(target: Array, num_classes: int, dim: int) -> Array:
+    """True where the class along the new axis `dim` is `target`, else False."""
+    axis = dim % (target.ndim + 1)
+    classes = np.arange(num_classes, like=target).reshape((num_classes,) + (1,) * (target.ndim - axis))
+    return np.expand_dims(target, axis) == classes
+
+
+@op(tex=r"\operatorname{{CE}}({input}, {target})", promotion="none", residuals=("probabilities",))
+def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """The cross entropy of softmax(input) against `target`; the classes lie along axis 1 (0 of a single example).
+
+    With class indices (integers): -log softmax(input)[target].  With probabilities (floats, of the shape of input):
+    -sum(target * log softmax(input)).  The mean is over the examples.
+
+    Raises IndexError for a class out of range and ValueError where the shapes do not fit.
+    """
+    check_reduction(reduction)
+    dim = class_dim(input.shape)
+    shifted = input - np.max(input, axis=dim, keepdims=True)
+    e = np.exp(shifted)
+    total = np.add.reduce(e, dim, None, None, True)
+    expected = (*input.shape[:dim], *input.shape[dim + 1 :])
+    if target.dtype.kind == "f":
+        if target.shape != input.shape:
+            raise ValueError(f"class probabilities must have the shape of input, {input.shape}; got {target.shape}")
+        loss = -np.add.reduce(target * (shifted - np.log(total)), dim)
+    else:
+        if target.shape != expected:
+            raise ValueError(f"class indices for input {input.shape} must have shape {expected}, got {target.shape}")
+        if target.size and target.min() < 0:  # NumPy would count from the end
+            raise IndexError(f"Target {target.min()} is out of bounds")
+        index = np.expand_dims(target, dim)
+        loss = (np.log(total) - shifted[along(shifted.shape, dim, index)]).reshape(expected)
+    if reduction != "none":
+        loss = np.add.reduce(loss, None)
+        if reduction == "mean":
+            loss = loss / (math.prod(expected) or np.nan)
+    return loss.astype(input.dtype), e / total
+
+
+@cross_entropy.residual("probabilities")
+def _(input):
+    return softmax(input, class_dim(input.shape))
+
+
+@cross_entropy.define
+def _(input, target, reduction="mean"):
+    dim = class_dim(input.shape)
+    if target.dtype.kind != "f":
+        target = one_hot_along(target, input.shape[dim], dim)
+    return reduced(-sum(target * log(softmax(input, dim)), dim), reduction)
+
+
+@cross_entropy.vjp("input")
+def _(g, probabilities, target, reduction):
+    dim = class_dim(probabilities.shape)
+    g = per_example(g, probabilities.shape, dim, reduction)
+    if target.dtype.kind != "f":
+        return g * (probabilities - one_hot_along(target, probabilities.shape[dim], dim))
+    return g * (probabilities * sum(target, dim, True) - target)
+
+
+@cross_entropy.vjp("target")
+def _(g, input, reduction):
+    dim = class_dim(input.shape)
+    return -per_example(g, input.shape, dim, reduction) * log_softmax(input, dim)
+
+
+def class_dim(shape):
+    """The axis of the classes: 1 of a batch, 0 of a single example."""
+    return 1 if len(shape) > 1 else 0
+
+
+def per_example(g, shape, dim, reduction):
+    """The gradient of a loss as what each example's class scores get of it."""
+    if reduction == "none":
+        return unreduce(g, shape, dim, False)
+    return g / math.prod((*shape[:dim], *shape[dim + 1 :])) if reduction == "mean" else g
+
+
+@op(tex=r"\operatorname{{BCE}}(\sigma({input}), {target})")
+def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """-(target log s + (1 - target) log(1 - s)) with s = sigmoid(input), without overflow.
+
+    It is computed as max(input, 0) - input * target + log(1 + e ** -|input|).
+    Raises ValueError if the shapes differ.
+    """
+    check_reduction(reduction)
+    if np.shape(target) != input.shape:
+        raise ValueError(f"target must have the shape of input, {input.shape}; got {np.shape(target)}")
+    loss = np.maximum(input, 0) - input * target + np.log1p(np.exp(-np.abs(input)))
+    return loss if reduction == "none" else reduce_raw(loss, reduction)
+
+
+@binary_cross_entropy_with_logits.define
+def _(input, target, reduction="mean"):
+    s = sigmoid(input)
+    return reduced(-(target * log(s) + (1 - target) * log(1 - s)), reduction)
+
+
+@binary_cross_entropy_with_logits.vjp("input")
+def _(g, input, target, reduction):
+    return per_element(g, input.shape, reduction) * (sigmoid(input) - target)
+
+
+@binary_cross_entropy_with_logits.vjp("target")
+def _(g, input, reduction):
+    return -per_element(g, input.shape, reduction) * input
+
+
+@op(tex=r"\operatorname{{MSE}}({input}, {target})")
+def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """(input - target) ** 2, its mean or its sum; the two are broadcast."""
+    check_reduction(reduction)
+    difference = input - target
+    loss = difference * difference
+    return loss if reduction == "none" else reduce_raw(loss, reduction)
+
+
+@mse_loss.define
+def _(input, target, reduction="mean"):
+    return reduced((input - target) ** 2, reduction)
+
+
+@mse_loss.vjp("input")
+def _(g, input, target, reduction):
+    difference = input - target
+    return per_element(2 * g, difference.shape, reduction) * difference
+
+
+@mse_loss.vjp("target")
+def _(g, input, target, reduction):
+    difference = target - input
+    return per_element(2 * g, difference.shape, reduction) * difference
+
+
+def reduce_raw(loss, reduction):
+    """The mean or the sum of a raw array."""
+    total = np.add.reduce(loss, None)
+    return total / (loss.size or np.nan) if reduction == "mean" else total
+
+
+def per_element(g, shape, reduction):
+    """The gradient of a loss as what each element gets of it."""
+    return g / math.prod(shape) if reduction == "mean" else g

@@ -1,0 +1,61 @@
+"""Products: matmul and einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..graph import Array
+from ..op import op
+from .shape import reshape, transpose
+
+
+@op(tex=r"{input} {other}")
+def matmul(input: Array, other: Array) -> Array:
+    """The matrix product; vectors and batches of matrices as in NumPy and PyTorch.
+
+    Raises ValueError where the inner sizes differ, or an operand is 0-d.
+    """
+    return input @ other
+
+
+@matmul.vjp("input")
+def _(g, input_shape, other):
+    if len(other.shape) == 2 and len(input_shape) > 1:
+        return g @ other.T
+    if len(other.shape) == 1:  # each row of input was multiplied by the same vector
+        return reshape(g, (*g.shape, 1)) * other
+    if len(input_shape) == 1:
+        return reshape(reshape(g, (*g.shape[:-1], 1, g.shape[-1])) @ transpose(other), (*other.shape[:-2], input_shape[0]))
+    return g @ transpose(other)
+
+
+@matmul.vjp("other")
+def _(g, input, other_shape):
+    if len(input.shape) == 2 and len(other_shape) > 1:
+        return input.T @ g
+    if len(input.shape) == 1:  # dot product, or vector times matrices
+        return g * input if len(other_shape) == 1 else reshape(input, (-1, 1)) * reshape(g, (*g.shape[:-1], 1, g.shape[-1]))
+    if len(other_shape) == 1:
+        return reshape(transpose(input) @ reshape(g, (*g.shape, 1)), (*input.shape[:-2], other_shape[0]))
+    return transpose(input) @ g
+
+
+@op(tex=r"\operatorname{{einsum}}({operands})")
+def contract(operands: Sequence[Array], equation: str) -> Array:
+    """`np.einsum` for an explicit equation without ellipsis or repeated letters in an operand (see `einsum`)."""
+    return np.einsum(equation, *operands, optimize=len(operands) > 1)
+
+
+@contract.vjp("operands")
+def _(g, position, operands, equation):
+    terms, result = equation.split("->")
+    parts = terms.split(",")
+    mine = parts.pop(position)
+    others = [o for i, o in enumerate(operands) if i != position]
+    reachable = "".join(c for c in mine if c in result or any(c in part for part in parts))
+    g = contract([g, *others], f"{','.join([result, *parts])}->{reachable}")
+    # A letter that stands only here was summed away: every element along it gets the same, by broadcasting.
+    sizes = iter(g.shape)
+    return reshape(g, tuple(next(sizes) if c in reachable else 1 for c in mine))

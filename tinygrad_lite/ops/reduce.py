@@ -1,0 +1,143 @@
+"""Ops that reduce: sums, means, extrema, logsumexp.
+
+`dim` is None (all axes), an integer or a tuple of them, negative ones counted from the end; `keepdim` keeps reduced axes
+with size 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from .. import dtypes
+from ..graph import Array
+from ..op import op
+from .elementwise import exp
+from .indexing import gather
+from .shape import reshape
+
+Dim: TypeAlias = int | Sequence[int] | None
+
+
+def axis_of(dim: Dim, ndim: int) -> int | tuple[int, ...] | None:
+    """`dim` as NumPy's `axis`: () means all axes, and a 0-d array may be reduced along 0 or -1, as in PyTorch."""
+    if dim is None:
+        return None
+    if dim.__class__ is int:
+        return None if ndim == 0 and dim in (0, -1) else dim  # type: ignore[return-value]
+    dims = tuple(dim)  # type: ignore[arg-type]
+    return None if not dims or (ndim == 0 and not {*dims} - {0, -1}) else dims
+
+
+def count_of(shape: Sequence[int], dim: Dim) -> int:
+    """How many elements each result of a reduction of `shape` along `dim` stands for."""
+    axis = axis_of(dim, len(shape))
+    count = 1
+    for n in shape if axis is None else (shape[axis],) if isinstance(axis, int) else (shape[a] for a in axis):
+        count *= n
+    return count
+
+
+def unreduce(g, input_shape, dim, keepdim):
+    """A reduced array with the reduced axes back, of size 1, so that it broadcasts against the input."""
+    axis = axis_of(dim, len(input_shape))
+    if axis is None or keepdim:
+        return g
+    reduced = {a % len(input_shape) for a in ((axis,) if isinstance(axis, int) else axis)}
+    return reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(input_shape)))
+
+
+@op(tex=r"\sum {input}", promotion="none")
+def sum(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+    """The sum over `dim`; integers and bool give int64.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
+    tensor([4., 6.])
+    """
+    dtype = None if input.dtype.kind == "f" else dtypes.int64
+    return np.add.reduce(input, axis_of(dim, input.ndim), dtype, None, keepdim)
+
+
+@sum.vjp("input")
+def _(g, input_shape, dim, keepdim):
+    return unreduce(g, input_shape, dim, keepdim)  # the walk broadcasts it
+
+
+@op(tex=r"\frac{{1}}{{m}} \sum {input}", promotion="none")
+def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+    """The mean over `dim`.
+
+    Raises RuntimeError for integers and bool: their mean would be no integer.
+    """
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"mean(): the input dtype must be floating, got {input.dtype}; use .float() first")
+    total = np.add.reduce(input, axis_of(dim, input.ndim), None, None, keepdim)
+    return total / (count_of(input.shape, dim) or np.nan)
+
+
+@mean.vjp("input")
+def _(g, input_shape, dim, keepdim):
+    return unreduce(g, input_shape, dim, keepdim) / count_of(input_shape, dim)
+
+
+@op(tex=r"\max {input}", promotion="none")
+def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+    """The largest element over `dim`; elements that tie share the gradient evenly.
+
+    Raises ValueError over no elements.
+    """
+    return np.max(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+
+
+@op(tex=r"\min {input}", promotion="none")
+def amin(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+    """The smallest element over `dim`; elements that tie share the gradient evenly.
+
+    Raises ValueError over no elements.
+    """
+    return np.min(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+
+
+@amax.vjp("input")
+@amin.vjp("input")
+def _(g, input, input_shape, y, dim, keepdim):
+    best = input == unreduce(y, input_shape, dim, keepdim)
+    return best * (unreduce(g, input_shape, dim, keepdim) / sum(best, dim, True))
+
+
+@op(tex=r"\arg\max {input}", promotion="none")
+def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+    """The index of the (first) largest element along `dim`, or of the flattened input; int64."""
+    return np.argmax(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+
+
+@op(tex=r"\arg\min {input}", promotion="none")
+def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+    """The index of the (first) smallest element along `dim`, or of the flattened input; int64."""
+    return np.argmin(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+
+
+@op(tex=r"\log \sum e^{{{input}}}", promotion="float")
+def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+    """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
+    axis = axis_of(dim, input.ndim)
+    largest = np.max(input, axis=axis, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
+    result = np.log(np.add.reduce(np.exp(input - largest), axis, None, None, True)) + largest
+    return result if keepdim else result.reshape(np.max(input, axis=axis).shape)
+
+
+@logsumexp.vjp("input")
+def _(g, input, y, input_shape, dim, keepdim):
+    return unreduce(g, input_shape, dim, keepdim) * exp(input - unreduce(y, input_shape, dim, keepdim))
+
+
+def take_best(input: Array, indices: Array, dim: int, keepdim: bool) -> Array:
+    """The elements at `indices` (reduced along `dim`, with or without keepdim): the values of max and min along dim."""
+    if input.ndim == 0:
+        return input
+    best = gather(input, dim, indices if keepdim else unreduce(indices, input.shape, dim, False))
+    return best if keepdim else reshape(best, indices.shape)

@@ -1,0 +1,115 @@
+"""Random numbers: one generator per use, a default one per thread, and draws that observers know of.
+
+The host's NumPy generator is the source of all randomness, on every backend: its state is small, portable, and what a
+checkpoint needs.  For arrays on a device it seeds a generator of the device.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import Any
+
+import numpy as np
+
+from . import backend, dtypes, graph
+from .graph import live
+from .op import NAMESPACE
+
+
+class Generator:
+    """A source of random numbers (PCG64) with a state that can be saved.
+
+    >>> import tinygrad_lite as tg
+    >>> a, b = tg.Generator(0), tg.Generator(0)
+    >>> bool((tg.rand(3, generator=a) == tg.rand(3, generator=b)).all())
+    True
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._numpy = np.random.default_rng(seed)
+        self._seed = seed
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        """The NumPy generator behind this one."""
+        return self._numpy
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the sequence that belongs to `seed`; return self."""
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"manual_seed: expected a non-negative integer, got {seed!r}")
+        self._numpy.bit_generator.state = np.random.PCG64(int(seed)).state
+        self._seed = int(seed)
+        return self
+
+    def initial_seed(self) -> int | None:
+        """The seed that the sequence started from; None if it was the system's entropy."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """The state, as a dict of numbers and strings that JSON can hold."""
+        return copy.deepcopy(dict(self._numpy.bit_generator.state))
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that `get_state` returned.
+
+        Raises ValueError, before anything has changed, for something else.
+        """
+        trial = np.random.PCG64(0)
+        try:
+            trial.state = state
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(f"set_state: not the state of a Generator: {error}") from error
+        self._numpy.bit_generator.state = copy.deepcopy(state)
+
+    def on(self, like: Any) -> Any:
+        """The generator to draw arrays like `like` from: this one, or one of its device seeded by this one."""
+        where = backend.of(like)
+        return self._numpy if where is backend.numpy else where.module.random.default_rng(int(self._numpy.integers(2**63)))
+
+
+class _Default(threading.local):
+    def __init__(self) -> None:
+        self.generator = Generator()
+
+
+_default = _Default()
+
+
+def default_generator() -> Generator:
+    """The generator of this thread, from which all draws come that name none."""
+    return _default.generator
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed this thread's default generator; return it."""
+    return _default.generator.manual_seed(seed)
+
+
+def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
+    """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
+    source = (generator or default_generator()).on(like)
+    drawn = dtype if dtype != dtypes.float16 else dtypes.float32
+    return np.asarray(getattr(source, kind)(shape, drawn), dtype) if isinstance(source, np.random.Generator) else getattr(
+        source, kind)(shape, drawn).astype(dtype, copy=False)
+
+
+def draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None = None) -> Any:
+    """A raw array of draws on the backend of the raw array `like`; made anew at each replay of a captured step."""
+    return live(_draw, kind, like, shape, dtype, generator)
+
+
+def normal(like: graph.Tensor, mean: float, std: float, generator: Generator | None) -> Any:
+    """A Tensor of the shape and dtype of `like` with draws from N(mean, std ** 2)."""
+    return type_of(like)(draw("standard_normal", like.array, like.array.shape, like.array.dtype, generator)) * std + mean
+
+
+def uniform(like: graph.Tensor, low: float, high: float, generator: Generator | None) -> Any:
+    """A Tensor of the shape and dtype of `like` with draws from U[low, high)."""
+    return type_of(like)(draw("random", like.array, like.array.shape, like.array.dtype, generator)) * (high - low) + low
+
+
+def type_of(like: graph.Tensor) -> Any:
+    """The completed Tensor class (this module is imported before it exists)."""
+    return NAMESPACE["Tensor"]

@@ -1,0 +1,270 @@
+"""The reverse walk: from outputs to leaves, each node once, newest first."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from . import graph
+from .graph import Array, Leaf, Node, Tensor, mode, switch_grad
+from .op import FREED, NAMESPACE, arguments_of, op, to_dtype, wrap
+
+_age = attrgetter("age")
+
+
+@op(tex=r"{input}", promotion="none", view=True)
+def expand(input: Array, shape: Any) -> Array:
+    """`input` broadcast to `shape`; -1 keeps a size.  No memory is copied.
+
+    Raises ValueError where the shapes do not fit.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.tensor([[1.0], [2.0]]).expand(2, 3)
+    tensor([[1., 1., 1.],
+            [2., 2., 2.]])
+    """
+    lead = len(shape) - input.ndim
+    return np.broadcast_to(input, tuple(input.shape[i - lead] if n == -1 else n for i, n in enumerate(shape)))
+
+
+@expand.vjp("input")
+def _(g):
+    return g  # the walk sums over broadcast axes
+
+
+@op(tex=r"\sum {input}", promotion="none")
+def sum_to(input: Array, shape: Any) -> Array:
+    """The transpose of `expand`: `input` summed over the axes along which `shape` was broadcast to it."""
+    lead = input.ndim - len(shape)
+    axes = (*range(lead), *(i + lead for i, n in enumerate(shape) if n == 1 and input.shape[i + lead] != 1))
+    return np.sum(input, axis=axes, keepdims=True).reshape(shape)
+
+
+@sum_to.vjp("input")
+def _(g, input_shape):
+    return expand(g, input_shape)
+
+
+@op(tex=r"{input}", promotion="none")
+def clone(input: Array) -> Array:
+    """A copy of `input` in memory of its own; the gradient passes through."""
+    return input.copy()
+
+
+@clone.vjp("input")
+def _(g):
+    return g
+
+
+def fit(gradient: Array, node: Node) -> Array:
+    """The one rule of broadcasting and promotion: a gradient has the shape and the dtype of its tensor."""
+    if gradient.shape != node.shape:
+        smaller = len(gradient.shape) < len(node.shape) or any(
+            n not in (1, m) for n, m in zip(node.shape[::-1], gradient.shape[::-1], strict=False))
+        gradient = expand(gradient, node.shape) if smaller else sum_to(gradient, node.shape)
+    return gradient if gradient.dtype == node.dtype else to_dtype(gradient, node.dtype)
+
+
+def walk(outputs: Sequence[Tensor], seeds: Sequence[Array], *, inputs: Sequence[Node] | None = None,
+         retain: bool = False, create: bool = False, stop: frozenset[Node] = frozenset()) -> dict[Node, Array]:
+    """Gradients of the outputs, weighted by the seeds, with respect to the leaves, or to `inputs` if given.
+
+    With `create` the VJPs run on Tensors and are recorded, so that the gradients can be differentiated again.  The walk
+    does not look behind nodes in `stop`.
+    """
+    found: dict[Node, Array] = {}
+    targets = None if inputs is None else {*inputs}
+    wanted = _collect(outputs, stop)
+    # Creation order is a topological order.  Sorting is needed all the same: after `b = a + a; c = b + b` a walk in the
+    # order of discovery would pull b when the gradient of only one of its two uses has arrived.
+    order = sorted(wanted, key=_age)
+    if targets is not None:
+        _prune(order, wanted, targets, stop)
+    _check_overwritten(order)
+    on_tensors = create or (mode.state.__class__ is not bool and mode.state.sees_backward)  # type: ignore[union-attr]
+    grads: dict[Node, Array] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        assert output.node is not None
+        grads[output.node] = grads[output.node] + seed if output.node in grads else seed
+    before = switch_grad(create)
+    try:
+        for node in reversed(order):
+            g = grads.pop(node, None)
+            if g is None:
+                continue
+            if node.hooks is not None:
+                for hook in tuple(node.hooks):
+                    g = _run_hook(hook, g, create)
+                if node.op is None:
+                    found[node] = g
+                    continue
+            if targets is not None and node in targets:
+                found[node] = g
+            if node in stop:
+                continue
+            if on_tensors:
+                node.pull_tensors(g, grads, wanted, retain, fit)
+            else:
+                node.pull(g, grads, wanted, retain, fit)
+    finally:
+        switch_grad(before)
+    return found
+
+
+def _collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
+    """All nodes that the outputs depend on.  No recursion: graphs are as deep as the user's loops are long."""
+    seen: set[Node] = {t.node for t in outputs if t.node is not None}
+    stack = [*seen]
+    while stack:
+        node = stack.pop()
+        if node in stop:
+            continue
+        p = node.p0
+        if p is not None and p not in seen:
+            seen.add(p)
+            stack.append(p)
+        p = node.p1
+        if p is not None and p not in seen:
+            seen.add(p)
+            stack.append(p)
+        p = node.p2
+        if p is not None and p not in seen:
+            seen.add(p)
+            stack.append(p)
+        for p in node.rest:
+            if p is not None and p not in seen:
+                seen.add(p)
+                stack.append(p)
+    if FREED in seen:
+        freed = next(n for n in seen if n.p0 is FREED or FREED in n.rest)
+        raise RuntimeError(
+            f"Trying to backward through the graph a second time: the saved values of {freed.op.name if freed.op else ''} "  # noqa: E501
+            f"were freed by the first. Specify retain_graph=True in the first backward() or autograd.grad().")
+    return seen
+
+
+def _prune(order: list[Node], wanted: set[Node], targets: set[Node], stop: frozenset[Node]) -> None:
+    """Keep only nodes through which some target is reached; parents come before children in `order`."""
+    wanted.clear()
+    for node in order:
+        if node in targets or (node not in stop and (
+                node.p0 in wanted or node.p1 in wanted or node.p2 in wanted or any(p in wanted for p in node.rest))):
+            wanted.add(node)
+    order[:] = [n for n in order if n in wanted]
+
+
+def _check_overwritten(order: list[Node]) -> None:
+    """Raise if an array that some node saved was overwritten since.  Only nodes older than the last write can be hit."""
+    for node in order:
+        if node.age > graph.last_write:
+            break
+        for slot, name in node.kept:
+            value = getattr(node, slot, None)
+            for array in value if isinstance(value, list) else (value,):
+                if getattr(array, "base", array) is not array and graph.written_after(array, node.age):
+                    assert node.op is not None
+                    role = "its result" if name == "y" else f"its operand {name}"
+                    raise RuntimeError(
+                        f"one of the variables needed for gradient computation has been modified by an inplace "
+                        f"operation: {node.op.name} needs {role} (shape {tuple(array.shape)}) as it was. "
+                        f"Write to a copy, x.clone(), or do it after backward().")
+
+
+def _run_hook(hook: Any, g: Array, create: bool) -> Array:
+    """A hook sees the gradient as a Tensor and may return another."""
+    tensors = isinstance(g, Tensor)
+    result = hook(g if tensors else wrap(g, None))
+    if result is None:
+        return g
+    if not isinstance(result, Tensor):
+        raise TypeError(f"a gradient hook must return a Tensor or None, got {type(result).__name__}")
+    if tuple(result.shape) != tuple(g.shape):  # type: ignore[attr-defined]
+        raise RuntimeError(f"a gradient hook returned shape {tuple(result.shape)}, expected {tuple(g.shape)}")  # type: ignore[attr-defined]
+    return result if tensors else result.array
+
+
+def residual_of(node: Any, name: str) -> Any:
+    """A residual where VJPs run on Tensors: made by its rule if it must have a history, else as the forward left it."""
+    if not graph.is_grad_enabled():
+        return wrap(getattr(node, f"k_{name}"), None)
+    rule = node.op.rules[name]
+    return rule(*(_operand(node, n) for n in arguments_of(rule)))
+
+
+def _operand(node: Any, name: str) -> Any:
+    differentiable = node.op.differentiable
+    value = getattr(node, f"k_{name}")
+    if name == node.op.sequence:
+        return [wrap(v, n) for v, n in zip(value, node.rest or (None,) * len(value), strict=True)]
+    if name not in node.op.operands:
+        return value
+    return wrap(value, getattr(node, f"p{differentiable.index(name)}") if name in differentiable else None)
+
+
+def pull_definition(node: Any, g: Array, grads: dict[Node, Array], wanted: set[Node], fit: Any) -> None:
+    """Higher derivatives of an op whose VJP is written for raw arrays: differentiate its definition instead.
+
+    Each operand gets an alias of its own, where the inner walk stops: in `f(x, x)` the same tensor stands twice, and its
+    gradients must arrive once from each place.
+    """
+    if node.op.definition is None:
+        raise RuntimeError(f"{node.op.name} has a raw VJP and no definition, so it can be differentiated only once")
+    aliases: list[tuple[Node, Node]] = []
+    arguments: dict[str, Any] = {s: getattr(node, f"k_{s}") for s in node.op.settings}
+    before = switch_grad(True)
+    try:
+        for name in node.op.operands:
+            value = _operand(node, name)
+            for i, v in enumerate(value if name == node.op.sequence else [value]):
+                if isinstance(v, Tensor) and v.node is not None:
+                    alias = expand(v, v.array.shape)
+                    aliases.append((alias.node, v.node))
+                    if name == node.op.sequence:
+                        value[i] = alias
+                    else:
+                        value = alias
+            arguments[name] = value
+        y = node.op.definition(**arguments)
+    finally:
+        switch_grad(before)
+    stop = frozenset(a for a, _ in aliases)
+    found = walk([y], [g], inputs=[*stop], retain=True, create=before, stop=stop)
+    for alias, parent in aliases:
+        if parent in wanted and alias in found:
+            d = fit(found[alias], parent)
+            grads[parent] = grads[parent] + d if parent in grads else d
+
+
+NAMESPACE.update(residual_of=residual_of, pull_definition=pull_definition)
+
+
+def own(gradient: Array) -> Array:
+    """The raw gradient as memory that nothing else holds; the caller has exactly one reference to it, in a variable.
+
+    As PyTorch's AccumulateGrad: an array that nobody else refers to is taken, not copied.
+    """
+    if isinstance(gradient, np.generic):
+        return np.asarray(gradient)
+    unshared = gradient.base is None and sys.getrefcount(gradient) <= 3  # the caller's, ours, getrefcount's own
+    return gradient if unshared else gradient.copy()
+
+
+def deposit(tensor: Tensor, gradient: Array) -> None:
+    """Add a gradient to `tensor.grad`, which owns its memory and shares it with nobody."""
+    so_far: Tensor | None = getattr(tensor, "_grad", None)
+    if isinstance(gradient, Tensor):  # create_graph, or observed
+        tensor._grad = clone(gradient) if so_far is None else so_far + gradient  # type: ignore[operator]
+    elif so_far is None:
+        tensor._grad = wrap(own(gradient), None)
+    elif so_far.node is not None:
+        tensor._grad = so_far + wrap(gradient, None)  # type: ignore[operator]
+    else:
+        so_far.array += gradient
+        graph.stamp_write(so_far.array)
+    state = mode.state
+    if state.__class__ is not bool:
+        state.stored(tensor, tensor._grad)  # type: ignore[union-attr]
