@@ -7,3 +7,4 @@ from .graph import is_grad_enabled
 from .op import op
 from .ops import *
 from .random import Generator, default_generator, manual_seed
+from .program import Program, trace

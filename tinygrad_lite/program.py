@@ -1,0 +1,327 @@
+"""The program: what a function computes, forward and backward, as one flat list of op calls.
+
+Everything the library does is an op call, so recording op calls is complete by construction.  A program is recorded by
+running the function once under an observer; the walk then runs its VJPs on Tensors, so that the backward pass arrives as
+op calls too.  `explanation.py`, `source.py` and `replay.py` are readers of programs and nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from . import graph
+from ._tensor import Tensor, first_gradient
+from .autograd import observing
+from .graph import Leaf, Observer
+from .op import Op
+from .walk import walk
+
+Phase = Literal["forward", "backward"]
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """An array (or a live number) that a program computes or is given.
+
+    `role`: "input" (an argument of the function), "leaf" (a tensor that requires grad and came from elsewhere), "constant"
+    (any other array that came from elsewhere), "live" (made by host Python at each run) or "result" (of a call).
+    """
+
+    number: int
+    role: str
+    array: Any
+    name: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape it had when the program was recorded; () for a live number."""
+        return tuple(getattr(self.array, "shape", ()))
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype, or the Python type of a live number."""
+        return getattr(self.array, "dtype", type(self.array))
+
+    def __repr__(self) -> str:
+        return self.name or f"%{self.number}"
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call: `outputs = op(operands, settings)`.
+
+    An operand is a Value, a Python number, None, or a list of these where the op takes a sequence; a setting may be a
+    live Value.  `outputs` are y and the op's residuals.  An op with `writes` has no outputs and overwrites operands.
+    """
+
+    op: Op
+    operands: tuple[Any, ...]
+    settings: tuple[Any, ...]
+    outputs: tuple[Value, ...]
+    phase: Phase = "forward"
+
+    def reads(self) -> Iterator[Value]:
+        """The Values that the call needs."""
+        for x in (*self.operands, *self.settings):
+            if isinstance(x, Value):
+                yield x
+            elif isinstance(x, list):
+                yield from (v for v in x if isinstance(v, Value))
+
+    def arguments(self, substitute: Callable[[Value], Any]) -> dict[str, Any]:
+        """The arguments of `op.forward` by name, with `substitute(value)` in the place of each Value."""
+
+        def fill(x: Any) -> Any:
+            if isinstance(x, list):
+                return [fill(v) for v in x]
+            return substitute(x) if isinstance(x, Value) else x
+
+        names = (*self.op.operands, *self.op.settings)
+        return {n: fill(x) for n, x in zip(names, (*self.operands, *self.settings), strict=True)}
+
+    def __str__(self) -> str:
+        inside = [_show(x) for x in self.operands]
+        defaults = {n: p.default for n, p in self.op.signature.parameters.items()}
+        inside += [f"{n}={_show(x)}" for n, x in zip(self.op.settings, self.settings, strict=True)
+                   if isinstance(x, (Value, list)) or not _same(x, defaults[n])]
+        left = f"{self.outputs[0]!r} = " if self.outputs else ""
+        return f"{left}{self.op.name}({', '.join(inside)})"
+
+
+@dataclass(eq=False, slots=True)
+class LiveCall:
+    """Host Python that runs anew at each run of the program: `output = function(*args)` (see `graph.live`)."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    output: Value | None
+
+    def __str__(self) -> str:
+        left = f"{self.output!r} = " if self.output else ""
+        return f"{left}live {getattr(self.function, '__qualname__', self.function)}"
+
+
+def _same(x: Any, default: Any) -> bool:
+    return type(x) is type(default) and bool(x == default)
+
+
+def _show(x: Any) -> str:
+    if isinstance(x, list):
+        return f"[{', '.join(map(_show, x))}]"
+    return f"{x:.6g}" if type(x) is float else repr(x)
+
+
+@dataclass(eq=False)
+class Program:
+    """A recorded function: its calls in order, what it was given, what it returns, and the gradients.
+
+    `print(program)` shows one line per call with shapes and dtypes.  A program can be run again on other arrays of the
+    same shapes: `program(x=..., w=...)` returns (result, {name: gradient}).
+    """
+
+    calls: list[Call | LiveCall]
+    values: list[Value]
+    result: Value
+    gradients: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, Value]:
+        """What the program was given by name: the arguments and the leaves."""
+        return {v.name: v for v in self.values if v.role in ("input", "leaf") and v.name}
+
+    @property
+    def constants(self) -> list[Value]:
+        """Arrays that came from elsewhere and have no name."""
+        return [v for v in self.values if v.role == "constant"]
+
+    def op_calls(self, phase: Phase | None = None) -> list[Call]:
+        """The op calls in order, of one phase or of both."""
+        return [c for c in self.calls if isinstance(c, Call) and phase in (None, c.phase)]
+
+    def __call__(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
+        """Run the program on other arrays; an input that is not given keeps the array it was recorded with.
+
+        Raises TypeError for an unknown name and ValueError for another shape.
+        """
+        inputs = self.inputs
+        environment: dict[Value, Any] = {}
+        for name, array in arrays.items():
+            if name not in inputs:
+                raise TypeError(f"the program has no input {name!r}; it has {sorted(inputs)}")
+            array = array.array if isinstance(array, graph.Tensor) else array
+            if tuple(np.shape(array)) != inputs[name].shape:
+                raise ValueError(f"{name} must have shape {inputs[name].shape}, got {np.shape(array)}")
+            environment[inputs[name]] = array
+
+        def value(v: Value) -> Any:
+            return environment.get(v, v.array)
+
+        for call in self.calls:
+            if isinstance(call, LiveCall):
+                made = call.function(*call.args)
+                if call.output is not None:
+                    environment[call.output] = made
+                continue
+            outputs = call.op.forward(**call.arguments(value))
+            for v, array in zip(call.outputs, outputs if call.op.residuals else (outputs,), strict=True):
+                if isinstance(array, np.generic):
+                    array = np.asarray(array)
+                environment[v] = array if array.dtype == v.dtype else array.astype(v.dtype)
+        return value(self.result), {name: value(v) for name, v in self.gradients.items()}
+
+    def __str__(self) -> str:
+        rows = [(f"{v!r}", v, v.role) for v in self.values if v.role != "result" and v.role != "live"]
+        lines = [*_table(rows)]
+        for phase in ("forward", "backward"):
+            calls = [c for c in self.calls if (c.phase if isinstance(c, Call) else "forward") == phase]
+            if calls:
+                lines += [f"{phase}:", *("  " + row for row in _table(
+                    [(str(c), (c.outputs[0] if isinstance(c, Call) and c.outputs else getattr(c, "output", None)), "")
+                     for c in calls]))]
+        gradients = "".join(f", d{name} = {v!r}" for name, v in self.gradients.items())
+        return "\n".join([*lines, f"return {self.result!r}{gradients}"])
+
+    __repr__ = __str__
+
+
+def _table(rows: list[tuple[str, Value | None, str]]) -> Iterator[str]:
+    width = min(max((len(left) for left, _, _ in rows), default=0), 72)
+    for left, value, role in rows:
+        about = f"{value.dtype} {value.shape}" if value is not None else ""
+        yield f"{left:<{width}}  {about} {role}".rstrip()
+
+
+class Recorder(Observer):
+    """Records each call of its thread.  Values are told apart by their array object, which is kept alive meanwhile."""
+
+    sees_backward = True
+
+    def __init__(self) -> None:
+        self.calls: list[Call | LiveCall] = []
+        self.values: list[Value] = []
+        self.phase: Phase = "forward"
+        self._known: dict[int, Value] = {}
+
+    def value(self, array: Any, role: str = "constant", name: str | None = None) -> Value:
+        """The Value of an array; a new one of this role if it was not seen before."""
+        known = self._known.get(id(array))
+        if known is None:
+            known = Value(len(self.values), role, array, name)
+            self._known[id(array)] = known
+            self.values.append(known)
+        return known
+
+    def known(self, array: Any) -> Value | None:
+        """The Value of an array that was seen before."""
+        return self._known.get(id(array))
+
+    def _operand(self, x: Any) -> Any:
+        if isinstance(x, (list, tuple)):
+            return [self._operand(v) for v in x]
+        if type(x) is float:
+            return self._known.get(id(x), x)
+        return self.value(x) if hasattr(x, "dtype") and hasattr(x, "shape") else x
+
+    def _setting(self, x: Any) -> Any:
+        return self._known.get(id(x), x) if type(x) is float else x
+
+    def called(self, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        if outputs and any(outputs[0] is x for x in operands):
+            return  # the op handed an operand through: nothing was computed
+        reads = tuple(self._operand(x) for x in operands)
+        made = tuple(self.value(y, "result") for y in outputs)
+        self.calls.append(Call(op, reads, tuple(self._setting(s) for s in settings), made, self.phase))
+
+    def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        made = function(*args)
+        if type(made) is float:
+            made *= 1.0  # a float object of its own, so that its identity tells it from equal numbers
+        is_value = type(made) is float or (hasattr(made, "dtype") and hasattr(made, "shape"))
+        self.calls.append(LiveCall(function, args, self.value(made, "live") if is_value else None))
+        return made
+
+
+def trace(function: Callable[..., Any], *args: Any, names: Any = None) -> Program:
+    """Run `function(*args)` once and return the program: what it computed, and its gradients if it returned a scalar.
+
+    Inputs are named after the parameters of the function, other leaves after `names` (a Module, or a dict of name ->
+    tensor), else w1, w2, ...  No `.grad` is touched.
+
+    Raises TypeError if the function does not return a Tensor.
+
+    >>> import tinygrad_lite as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> print(tg.trace(lambda x: (x * x).sum(), x))
+    x  float32 (2,) input
+    %3  float32 () constant
+    forward:
+      %1 = mul(x, x)  float32 (2,)
+      %2 = sum(%1)    float32 ()
+    backward:
+      %4 = expand(%3, shape=(2,))  float32 (2,)
+      %5 = mul(%4, x)              float32 (2,)
+      %6 = mul(%4, x)              float32 (2,)
+      %7 = add(%5, %6)             float32 (2,)
+    return %2, dx = %7
+    """
+    recorder = Recorder()
+    for name, x in zip(parameter_names(function, len(args)), args, strict=True):
+        array = x.array if isinstance(x, graph.Tensor) else x
+        if hasattr(array, "dtype") and hasattr(array, "shape"):
+            recorder.value(array, "input", name)
+    named = dict(named_tensors(names))
+    taken = {v.name for v in recorder.values}
+    for name, tensor in named.items():
+        recorder.value(tensor.array, "leaf" if tensor.node is not None else "input", name)
+    with observing(recorder):
+        result = function(*args)
+        if not isinstance(result, Tensor):
+            raise TypeError(f"trace: the function must return a Tensor, got {type(result).__name__}")
+        recorder.phase = "backward"
+        gradients: dict[str, Value] = {}
+        found = {}
+        if result.node is not None and result.array.size == 1:
+            found = walk([result], [first_gradient(result, None, False)])
+    for node in sorted(found, key=lambda n: n.age):
+        assert isinstance(node, Leaf)
+        tensor = node.owner()
+        if tensor is None:
+            continue
+        leaf = recorder.value(tensor.array, "leaf")
+        if leaf.role == "constant":
+            leaf.role = "leaf"
+        if leaf.name is None:
+            leaf.name = next(n for n in (f"w{i}" for i in range(1, len(found) + 1)) if n not in taken)
+            taken.add(leaf.name)
+        gradients[leaf.name] = recorder.value(found[node].array)
+    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients)
+
+
+def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
+    """Names for `count` positional arguments of `function`, from its signature."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
+    return names + [f"{rest}{i}" for i in range(1, count - len(names) + 1)]
+
+
+def named_tensors(names: Any) -> Iterable[tuple[str, Tensor]]:
+    """`names` as pairs: a dict, or anything with `named_parameters()`.
+
+    Raises TypeError for something else.
+    """
+    if names is None:
+        return ()
+    if hasattr(names, "named_parameters"):
+        return list(names.named_parameters())
+    if isinstance(names, dict) and all(isinstance(t, graph.Tensor) for t in names.values()):
+        return list(names.items())
+    raise TypeError(f"names must be a Module or a dict of name -> Tensor, got {type(names).__name__}")
