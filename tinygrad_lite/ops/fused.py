@@ -13,7 +13,8 @@ from ..graph import Array
 from ..op import op
 from .elementwise import exp, log, sigmoid
 from .indexing import along
-from .reduce import logsumexp, mean, sum, unreduce
+from .linalg import matmul
+from .reduce import axis_of, logsumexp, mean, sum, unreduce
 from .shape import reshape, transpose
 
 
@@ -23,7 +24,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
     Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).
     """
-    y = input @ weight.T
+    y = np.dot(input, weight.T)
     if bias is not None:
         y += bias
     return y
@@ -37,14 +38,14 @@ def _(input, weight, bias=None):
 
 @linear.vjp("input")
 def _(g, weight):
-    return g @ weight
+    return matmul(g, weight)
 
 
 @linear.vjp("weight")
 def _(g, input):
     if len(input.shape) == 2:
-        return g.T @ input
-    return reshape(g, (-1, g.shape[-1])).T @ reshape(input, (-1, input.shape[-1]))
+        return matmul(g.T, input)
+    return matmul(reshape(g, (-1, g.shape[-1])).T, reshape(input, (-1, input.shape[-1])))
 
 
 @linear.vjp("bias")
@@ -55,8 +56,9 @@ def _(g):
 @op(tex=r"\operatorname{{softmax}}({input})", promotion="float")
 def softmax(input: Array, dim: int = -1) -> Array:
     """e ** input / sum(e ** input) along `dim`, without overflow."""
-    e = np.exp(input - input.max(dim if input.ndim else None, keepdims=True))
-    return e / np.add.reduce(e, dim if input.ndim else None, None, None, True)
+    axis = axis_of(dim, input.ndim)
+    e = np.exp(input - input.max(axis, keepdims=True))
+    return e / np.add.reduce(e, axis, None, None, True)
 
 
 @softmax.define
@@ -73,8 +75,9 @@ def _(g, y, dim):
 @op(tex=r"\log\operatorname{{softmax}}({input})", promotion="float")
 def log_softmax(input: Array, dim: int = -1) -> Array:
     """input - log(sum(e ** input)) along `dim`, without overflow."""
-    shifted = input - input.max(dim if input.ndim else None, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), dim if input.ndim else None, None, None, True))
+    axis = axis_of(dim, input.ndim)
+    shifted = input - input.max(axis, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis, None, None, True))
 
 
 @log_softmax.define
