@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from . import graph
 from ._tensor import Tensor, first_gradient, node_of
 from .graph import Observer, mode, switch_grad
 from .walk import own, walk
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
@@ -114,7 +116,7 @@ class _GradMode(contextlib.ContextDecorator):
     def __exit__(self, *_: Any) -> None:
         switch_grad(self._before.pop())
 
-    def __call__(self, function: Any) -> Any:
+    def __call__(self, function: F) -> F:
         cls = type(self)
 
         @functools.wraps(function)
@@ -122,7 +124,7 @@ class _GradMode(contextlib.ContextDecorator):
             with cls():
                 return function(*args, **kwargs)
 
-        return inside
+        return cast(F, inside)
 
 
 class no_grad(_GradMode):  # noqa: N801  (PyTorch's name)
