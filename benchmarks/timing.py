@@ -181,9 +181,10 @@ def run_for_each_thread_count(
         for threads in options.threads:
             # argparse lets the last of repeated options win.
             command = [sys.executable, "-m", module, *sys.argv[1:], "--threads", str(threads), "--json", str(part)]
-            status = subprocess.run(command, env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)), check=False)
-            if status.returncode:
-                sys.exit(status.returncode)
+            environ = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+            status = subprocess.run(command, env=environ, check=False).returncode
+            if status:
+                sys.exit(status)
             reports += json.loads(part.read_text("utf-8"))
             print()
     if options.json:
