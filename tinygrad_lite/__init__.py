@@ -1,7 +1,7 @@
 """tinygrad_lite: an autograd micro-framework on NumPy and CuPy that prints the derivation it executes.
 
-A `Tensor` records how it was made; `backward()` derives the gradients; `explain` shows the equations, `capture` replays a
-training step without overhead.  Names and semantics are PyTorch's.
+A `Tensor` records how it was made; `backward()` derives the gradients; `explain` shows the equations; `capture` replays
+a training step without overhead.  Names and semantics are PyTorch's.
 
 >>> import tinygrad_lite as tg
 >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -11,7 +11,7 @@ training step without overhead.  Names and semantics are PyTorch's.
 tensor([ 6., 15.])
 """
 
-from . import autograd
+from . import autograd, nn, optim
 from ._tensor import Tensor
 from .autograd import enable_grad, no_grad, set_grad_enabled, value_and_grad
 from .backend import cuda_is_available
@@ -106,7 +106,6 @@ from .ops import (
 )
 from .program import Program, trace
 from .random import Generator, default_generator, manual_seed
-# nn and optim join here
 
 __version__ = "0.1.0"
 
@@ -176,10 +175,12 @@ __all__ = [
     "mul",
     "ne",
     "neg",
+    "nn",
     "no_grad",
     "ones",
     "ones_like",
     "op",
+    "optim",
     "permute",
     "pow",
     "rand",
