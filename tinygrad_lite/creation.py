@@ -158,6 +158,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
            requires_grad: bool = False) -> Tensor:
     """start, start + step, ... up to but not including end; int64, or the default dtype if a number is a float."""
     start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(f"arange: the step {step} does not lead from {start} to {end}")
     if dtype is None:
         dtype = dtypes.get_default_dtype() if any(isinstance(x, float) for x in (start, end, step)) else dtypes.int64
     return _finish(backend.named(device).module.arange(start, end, step, dtype=np.dtype(dtype)), requires_grad)

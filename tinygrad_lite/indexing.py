@@ -48,7 +48,35 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
 def get(x: Any, key: Any) -> Any:
     """`x[key]`: a view for a basic key, a copy for index arrays."""
     template, arrays = split_key(key)
-    return ops.index(x, arrays, template) if arrays else ops.getitem(x, _as_view(template))
+    if not arrays:
+        return ops.getitem(x, _as_view(template))
+    x, template = _integers_first(x, template, arrays)
+    return ops.index(x, arrays, template)
+
+
+def _integers_first(x: Any, template: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+    """The view of x at the integers of a key, and the rest of the key.
+
+    NumPy takes an integer beside index arrays for another index array, and so moves the axes of `x[0, :, array]`;
+    in PyTorch it selects first.
+    """
+    if not any(hasattr(part, "__index__") for part in template):
+        return x, template
+    sizes = iter(arrays)
+    first: list[Any] = []
+    rest: list[Any] = []
+    for part in template:
+        if part is ARRAY:
+            array = next(sizes)
+            axes = array.ndim if array.dtype.kind == "b" else 1
+            first += [slice(None)] * axes
+            rest.append(ARRAY)
+        elif hasattr(part, "__index__"):
+            first.append(part)
+        else:
+            first.append(part)
+            rest.append(part if part is Ellipsis else slice(None))
+    return ops.getitem(x, _as_view(tuple(first))), tuple(rest)
 
 
 def _as_view(key: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -60,6 +88,7 @@ def set(x: Any, key: Any, value: Any) -> None:
     """`x[key] = value`, recorded as PyTorch does."""
     template, arrays = split_key(key)
     if arrays:
+        x, template = _integers_first(x, template, arrays)
         if isinstance(value, graph.Tensor) and value.array.dtype != x.array.dtype:
             value = ops.to_dtype(value, x.array.dtype)
         inplace.write(x, ops.index_put(x, arrays, value, template))

@@ -103,7 +103,7 @@ def _(g, input, exponent):
 def _(g, input, exponent, y):
     is_zero = input == 0
     if isinstance(input, (int, float)):
-        return g * y * math.log(input) if input else where(exponent >= 0, g * 0, g * y * -math.inf)
+        return g * (y * (math.log(input) if input > 0 else math.nan)) if input else where(exponent >= 0, g * 0, g * y * -math.inf)
     return where(is_zero & (exponent >= 0), 0.0, g * (y * log(where(is_zero & (exponent >= 0), 1, input))))
 
 
@@ -259,8 +259,8 @@ def _(g, input, other):
 
 
 def _winners(g, winner, loser):
-    """g where `winner` is the larger, g / 2 at a tie, else 0."""
-    return where(winner == loser, g * 0.5, where(winner > loser, g, 0.0))
+    """g where `winner` is the larger (or one is nan), g / 2 at a tie, else 0."""
+    return where(winner == loser, g * 0.5, where(winner < loser, 0.0, g))
 
 
 @op(tex=r"\operatorname{{clamp}}({input}, {min}, {max})")
@@ -299,7 +299,12 @@ def _inside(input, min, max):
 
 @op(tex=r"\begin{{cases}} {input} & {condition} \\ {other} & \text{{else}} \end{{cases}}", promoted=("input", "other"))
 def where(condition: Array, input: Array, other: Array) -> Array:
-    """`input` where `condition` holds, else `other`; all broadcast."""
+    """`input` where `condition` holds, else `other`; all broadcast.
+
+    Raises RuntimeError for a condition that is not bool.
+    """
+    if condition.__class__ is not bool and condition.dtype.kind != "b":
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
     return np.where(condition, input, other)
 
 

@@ -104,9 +104,13 @@ def gather(input: Array, dim: int, index: Array) -> Array:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on.
 
     `index` may be smaller than `input` along the other axes, as in PyTorch.
-    Raises RuntimeError if the numbers of axes differ, or `index` is larger than `input` along another axis.
+    Raises RuntimeError if the numbers of axes differ, or `index` is larger than `input` along another axis, and
+    IndexError for an index out of range.
     """
-    return input[along(input.shape, dim, index)]
+    if index.size and index.min() < 0:  # NumPy would count from the end
+        raise IndexError(f"index {index.min()} is out of bounds for dimension {dim} with size {input.shape[dim]}")
+    taken = input[along(input.shape, dim, index)]
+    return taken if input.ndim else taken.copy()  # of a 0-d array it is a view
 
 
 @gather.vjp("input")
@@ -132,7 +136,7 @@ def along(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
     if index.ndim != len(shape):
         raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor: {index.ndim} and {len(shape)}")
     if not len(shape):
-        return (index * 0,) if False else (Ellipsis,)
+        return (Ellipsis,)
     axis = range(len(shape))[dim]
     if any(n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != axis):
         raise RuntimeError(f"Size of index {tuple(index.shape)} exceeds that of input {tuple(shape)} apart from dimension {axis}")

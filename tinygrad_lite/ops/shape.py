@@ -70,6 +70,8 @@ def pad(input: Array, pad: Sequence[int], value: float = 0.0) -> Array:
     `pad` counts from the last axis: (left, right, top, bottom, ...); a negative count crops.
     """
     widths = pad_widths(pad, input.ndim)
+    if any(a + n + b < 0 for (a, b), n in zip(widths, input.shape, strict=True)):
+        raise ValueError(f"pad: {list(pad)} crops more than there is of {tuple(input.shape)}")
     grown = np.pad(input, [(max(a, 0), max(b, 0)) for a, b in widths], constant_values=value)
     return grown[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, grown.shape, strict=True))]
 
