@@ -9,6 +9,10 @@ from typing import Any, TypeVar, cast
 
 from . import graph
 from ._tensor import Tensor, first_gradient, node_of
+from .anomaly import Anomaly
+from .custom import Function as Function
+from .custom import FunctionCtx as FunctionCtx
+from .custom import once_differentiable as once_differentiable
 from .graph import Observer, mode, switch_grad
 from .walk import own, walk
 
@@ -165,3 +169,28 @@ def observing(observer: Observer) -> Iterator[Observer]:
         yield observer
     finally:
         mode.state = before
+
+
+@contextlib.contextmanager
+def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
+    """Context manager for debugging: find the operation whose gradient is nan.
+
+    Inside, every operation remembers where it was called.  A backward pass raises RuntimeError as soon as a gradient
+    has a nan in it (with `check_nan`), and names the operation, its operand and the lines that led to its call; other
+    errors of a backward pass name these lines too.  Forward and backward pass must both be inside.  It is slow.
+
+    >>> import tinygrad_lite as tg
+    >>> w, x = tg.ones(2, requires_grad=True), tg.tensor([1.0, float("nan")])
+    >>> try:
+    ...     with tg.autograd.detect_anomaly():
+    ...         (w * x).sum().backward()
+    ... except RuntimeError as error:
+    ...     print(error)
+    Function 'mul' returned nan values in its gradient with respect to input (1 of 2 elements, first at [1]).
+    It was called here (most recent call last):
+    ...
+      File ... line 3, in <module>
+        (w * x).sum().backward()
+    """
+    with observing(Anomaly(check_nan)):
+        yield

@@ -45,6 +45,17 @@ class Observer:
         """A call of the host's Python whose result may differ at each step (see `live`)."""
         return function(*args)
 
+    def recording(self, function: str) -> None:
+        """A node is about to be recorded that is no op call: the application of an `autograd.Function`."""
+
+    def gradients(self, retain: bool) -> dict[Node, Any]:
+        """The dict in which a walk gathers gradients; a subclass sees each of them arrive."""
+        return {}
+
+    def made_at(self, node: Node) -> str:
+        """Where the user's code recorded `node`, for error messages of the walk; "" if that is not known."""
+        return ""
+
     def stored(self, tensor: Tensor, gradient: Tensor | None) -> None:
         """`tensor.grad` was replaced."""
 
@@ -58,7 +69,7 @@ class Mode(threading.local):
     `state` is True (record nodes), False (`no_grad`) or an `Observer` that is told of each call.
     """
 
-    state: bool | Observer = True
+    state: Any = True
 
 
 mode = Mode()
@@ -73,7 +84,7 @@ def is_grad_enabled() -> bool:
     False
     """
     state = mode.state
-    return state if state.__class__ is bool else state.grad  # type: ignore[return-value,union-attr]
+    return bool(state if state.__class__ is bool else state.grad)
 
 
 def switch_grad(on: bool) -> bool:
@@ -82,7 +93,7 @@ def switch_grad(on: bool) -> bool:
     if mode.state.__class__ is bool:
         mode.state = on
     else:
-        mode.state.grad = on  # type: ignore[union-attr]
+        mode.state.grad = on
     return before
 
 
@@ -93,7 +104,13 @@ def live(function: Callable[..., Any], *args: Any) -> Any:
     counts, random draws.
     """
     state = mode.state
-    return function(*args) if state.__class__ is bool else state.live(function, args)  # type: ignore[union-attr]
+    return function(*args) if state.__class__ is bool else state.live(function, args)
+
+
+def made_at(node: Node) -> str:
+    """Where the user's code recorded `node`, if an observer remembers (see `autograd.detect_anomaly`); else ""."""
+    state = mode.state
+    return "" if state.__class__ is bool else str(state.made_at(node))
 
 
 class Node:

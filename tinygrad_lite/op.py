@@ -33,7 +33,7 @@ from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Type
 import numpy as np
 
 from . import dtypes
-from .graph import Array, Leaf, Node, Tensor, mode, stamp_write, tick
+from .graph import Array, Leaf, Node, Tensor, made_at, mode, stamp_write, tick
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -201,7 +201,7 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
 
     def make(function: Callable[..., Any]) -> OpFunction[...]:
         made = Op(function, tex=tex, promotion=promotion, promoted=promoted, view=view, residuals=residuals)
-        if function.__module__.startswith(__package__ or "tinygrad_lite"):
+        if function.__module__.partition(".")[0] == "tinygrad_lite":
             REGISTRY[made.name] = made.call
         return cast("OpFunction[...]", made.call)
 
@@ -230,7 +230,7 @@ def update(*writes: str) -> Callable[[F], F]:
             stamp_write(*(args[i] for i in written if args[i] is not None))
             state = mode.state
             if state.__class__ is not bool:
-                state.called(made, tuple(args[i] for i in operands), tuple(args[i] for i in settings), ())  # type: ignore[union-attr]
+                state.called(made, tuple(args[i] for i in operands), tuple(args[i] for i in settings), ())
 
         made.call = call
         call.op = made  # type: ignore[attr-defined]
@@ -253,7 +253,7 @@ def coerce(op: Op, values: list[Any]) -> tuple[list[Any], Any]:
             values[op.operands.index(name)] = value = _plain(op, name, value)
             flat += [value] if name in op.promoted else ()
     flat = [v for v in flat if v is not None]
-    if op.promotion == "none" or not any(isinstance(v, type(v)) and hasattr(v, "dtype") for v in flat):
+    if op.promotion == "none" or not flat:
         return values, next((v.dtype for v in flat if hasattr(v, "dtype")), None)
     dtype = dtypes.result_type(flat)
     if op.promotion == "float" and dtype.kind != "f":
@@ -283,7 +283,7 @@ def _cast(value: Any, dtype: Any) -> Any:
         return value
     result = value.astype(dtype)
     if mode.state.__class__ is not bool:  # a cast is a call like any other
-        mode.state.called(to_dtype.op, (value,), (dtype,), (result,))  # type: ignore[union-attr]
+        mode.state.called(to_dtype.op, (value,), (dtype,), (result,))
     return result
 
 
@@ -342,7 +342,8 @@ def blame_forward(error: Exception, op: Op, values: tuple[Any, ...], settings: t
 def blame_vjp(error: Exception, node: Node, operand: str, g: Any) -> NoReturn:
     """Raise `error` again with a note: which derivative was being taken."""
     assert node.op is not None
-    error.add_note(f"while differentiating {node.op.name} with respect to {operand} (gradient of the output: {describe(g)})")
+    error.add_note(f"while differentiating {node.op.name} with respect to {operand} "
+                   f"(gradient of the output: {describe(g)}){made_at(node)}")
     raise error
 
 
