@@ -1,0 +1,323 @@
+"""The battery: every op in the registry against its definition, its derivatives against differences, on every device.
+
+op_cases.py says how each op is called. A VJP that is wrong by a sign or a factor, that needs more than arrays and
+Tensors have in common, or that cannot be differentiated again, fails here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+import tinygrad_lite as tg
+from tests.devices import DEVICES, LAYOUTS, place
+from tests.op_cases import CASES, WITHOUT_CASE, Arguments, Maker
+from tinygrad_lite import backend
+from tinygrad_lite.op import REGISTRY, Op
+
+DIFFERENTIABLE = [name for name in CASES if REGISTRY[name].op.vjps]
+SEVERAL = [name for name in DIFFERENTIABLE if {*REGISTRY[name].op.vjps} > {"input"} or name in ("cat", "contract")]
+FUSED = [name for name in CASES if REGISTRY[name].op.definition]
+H = 1e-5
+
+
+def calls(name: str) -> st.SearchStrategy[Arguments]:
+    """Arguments for one call of the op."""
+    return st.composite(lambda draw: {n: zero_dim(v) for n, v in CASES[name].draw(Maker(draw)).items()})()
+
+
+def zero_dim(value: Any) -> Any:
+    """NumPy's arithmetic makes scalars of 0-d arrays; the battery wants arrays."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def examples(test: Callable[..., None], *strategies: st.SearchStrategy[Any]) -> None:
+    """Run `test` on drawn examples: a quarter of the profile's, because there is a test for each op."""
+    some = settings(max_examples=max(settings().max_examples // 4, 1), suppress_health_check=list(HealthCheck))
+    some(given(*strategies)(test))()
+
+
+def host(x: Any) -> np.ndarray[Any, Any]:
+    """The values of a Tensor or of an array of any backend."""
+    return np.asarray(x) if isinstance(x, np.generic) else backend.to_host(x.array if isinstance(x, tg.Tensor) else x)
+
+
+def tracked(op: Op, arguments: Arguments) -> list[str]:
+    """The operands of a call that gradients are taken of: floating arrays, not Python numbers, with a VJP."""
+    return [n for n in op.vjps if any(isinstance(v, np.ndarray) and v.dtype.kind == "f" for v in flat(arguments[n]))]
+
+
+def flat(value: Any) -> list[Any]:
+    """The arrays of an operand, which may be a sequence."""
+    return value if isinstance(value, list) else [value]
+
+
+class Evaluation:
+    """One call with Tensors on a device, whose gradients can be taken."""
+
+    def __init__(self, function: Callable[..., Any], arguments: Arguments, names: list[str],
+                 device: backend.Backend = backend.numpy, layout: str = "C") -> None:
+        self.leaves: list[tg.Tensor] = []
+        placed = {n: place(v, device, layout) for n, v in arguments.items()}
+        self.y = function(**{n: self._leaves(v) if n in names else v for n, v in placed.items()})
+
+    def _leaves(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._leaves(v) for v in value]
+        self.leaves.append(tg.from_numpy(value).requires_grad_())
+        return self.leaves[-1]
+
+    def gradients(self, weights: Any, create_graph: bool = False) -> list[tg.Tensor]:
+        """The derivatives of sum(weights * y) with respect to the leaves."""
+        return list(tg.autograd.grad(self.y, self.leaves, weights, create_graph=create_graph))
+
+    def second(self, weights: np.ndarray[Any, Any], directions: list[Any]) -> tuple[list[Any], list[tg.Tensor]]:
+        """The gradients, taken with a graph, and the derivatives of <gradients, directions>."""
+        device = backend.of(self.y.array)
+        seed = tg.from_numpy(place(weights, device)).requires_grad_()
+        first = self.gradients(seed, create_graph=True)
+        parts = [(g * tg.from_numpy(place(d, device))).sum() for g, d in zip(first, directions, strict=True)]
+        along = sum(parts[1:], parts[0])
+        again = tg.autograd.grad(along, [*self.leaves, seed], allow_unused=True)
+        return first, [tg.zeros_like(x) if g is None else g for g, x in zip(again, [*self.leaves, seed], strict=True)]
+
+
+def displaced(arguments: Arguments, names: list[str], directions: list[Any], by: float) -> Arguments:
+    """The arguments with the differentiable ones moved along `directions`."""
+    steps = iter(directions)
+    moved = dict(arguments)
+    for n in names:
+        values = [np.asarray(v + by * next(steps)) for v in flat(arguments[n])]
+        moved[n] = values if isinstance(arguments[n], list) else values[0]
+    return moved
+
+
+def random_like(values: list[Any], seed: int) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    return [np.asarray(rng.uniform(0.5, 1.5, v.shape) * rng.choice([-1.0, 1.0], v.shape)) for v in values]
+
+
+def dot(a: list[Any], b: list[Any]) -> float:
+    return float(sum(np.sum(host(x) * y) for x, y in zip(a, b, strict=True)))
+
+
+def slope(function: Callable[[float], Any]) -> float:
+    """The derivative at 0, by a central difference."""
+    return float((function(H) - function(-H)) / (2 * H))
+
+
+def settled(name: str, arguments: Arguments) -> tuple[Op, list[str], list[Any], np.ndarray[Any, Any]]:
+    """The op, what to differentiate, a direction to do it in, and weights for the elements of the result."""
+    op = REGISTRY[name].op
+    names = tracked(op, arguments)
+    y = np.asarray(op.forward(**arguments)[0] if op.residuals else op.forward(**arguments))
+    assume(names and y.dtype.kind == "f")
+    directions = random_like([v for n in names for v in flat(arguments[n])], 1)
+    return op, names, directions, random_like([y], 2)[0]
+
+
+def close(actual: Any, expected: Any, tolerance: float = 1e-10) -> None:
+    assert tuple(actual.shape) == np.shape(expected)
+    np.testing.assert_allclose(host(actual), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_every_op_has_a_case() -> None:
+    assert set(REGISTRY) == CASES.keys() | WITHOUT_CASE.keys(), "add the op to op_cases.py"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value(name: str) -> None:
+    """The definition's value on every device and in every layout; arrays give arrays, Tensors a Tensor."""
+    call: Callable[..., Any] = REGISTRY[name]
+    op = REGISTRY[name].op
+
+    def check(arguments: Arguments, layout: str) -> None:
+        before = {n: [np.array(v) for v in flat(arguments[n])] for n in op.operands}
+        expected = np.asarray(CASES[name].oracle(**arguments))
+        for device in (backend.numpy, *DEVICES):
+            placed = {n: place(v, device, layout) for n, v in arguments.items()}
+            raw = call(**placed)
+            assert not isinstance(raw, tg.Tensor)
+            close(raw, expected)
+            y = call(**{n: as_tensors(v) if n in op.operands else v for n, v in placed.items()})
+            assert type(y.array) is device.array, "0-d results are arrays, too"
+            assert y.node is None
+            assert y.dtype == expected.dtype
+            close(y, expected)
+            for n, values in before.items():  # an op modifies no operand
+                for old, new in zip(values, flat(placed[n]), strict=True):
+                    np.testing.assert_array_equal(old, host(new) if hasattr(new, "dtype") else new)
+
+    examples(check, calls(name), st.sampled_from(LAYOUTS))
+
+
+def as_tensors(value: Any) -> Any:
+    if isinstance(value, list):
+        return [as_tensors(v) for v in value]
+    return tg.from_numpy(value) if hasattr(value, "dtype") else value
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_first_derivative(name: str) -> None:
+    """Against central differences along a random direction; each VJP is met at least once."""
+    met: set[str] = set()
+
+    def check(arguments: Arguments, layout: str) -> None:
+        op, names, directions, weights = settled(name, arguments)
+        run = Evaluation(op.call, arguments, names, layout=layout)
+        gradients = run.gradients(tg.from_numpy(weights))
+        for g, x in zip(gradients, run.leaves, strict=True):
+            assert (g.shape, g.dtype, type(g.array)) == (x.shape, x.dtype, np.ndarray)
+        expected = slope(lambda by: np.sum(op.call(**displaced(arguments, names, directions, by)) * weights))
+        np.testing.assert_allclose(dot(gradients, directions), expected, rtol=1e-6, atol=1e-6)
+        met.update(names)
+
+    examples(check, calls(name), st.sampled_from(LAYOUTS))
+    assert met == REGISTRY[name].op.vjps.keys()
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_second_derivative(name: str) -> None:
+    """The gradient, differentiated by the operands and by its weights, against differences of the plain gradient."""
+
+    def check(arguments: Arguments) -> None:
+        op, names, directions, weights = settled(name, arguments)
+        plain = Evaluation(op.call, arguments, names).gradients(tg.from_numpy(weights))
+        others, move = random_like(directions, 3), random_like([weights], 4)[0]
+        first, second = Evaluation(op.call, arguments, names).second(weights, others)
+        for g, expected in zip(first, plain, strict=True):
+            close(g, host(expected), 1e-12)
+
+        def value(by: float) -> float:
+            moved = Evaluation(op.call, displaced(arguments, names, directions, by), names)
+            return dot(moved.gradients(tg.tensor(weights + by * move)), others)
+
+        np.testing.assert_allclose(dot(second, [*directions, move]), slope(value), rtol=1e-6, atol=1e-5)
+
+    examples(check, calls(name))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.device)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_derivatives_on_a_device(name: str, device: backend.Backend) -> None:
+    """The same gradients, first and second, as on NumPy, and never through the host."""
+
+    def check(arguments: Arguments, layout: str) -> None:
+        op, names, directions, weights = settled(name, arguments)
+        expected, again = Evaluation(op.call, arguments, names).second(weights, directions)
+        plain = Evaluation(op.call, arguments, names, device, layout).gradients(tg.from_numpy(place(weights, device)))
+        first, second = Evaluation(op.call, arguments, names, device, layout).second(weights, directions)
+        for actual, wanted in zip([*plain, *first, *second], [*expected, *expected, *again], strict=True):
+            assert type(actual.array) is device.array
+            close(actual, host(wanted))
+
+    examples(check, calls(name), st.sampled_from(LAYOUTS))
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_the_same_tensor_twice(name: str) -> None:
+    """f(x, x): x gets the gradients of both places, each once, and both are there when it is differentiated again."""
+    met = False
+
+    def check(arguments: Arguments) -> None:
+        nonlocal met
+        op, names, _, _ = settled(name, arguments)
+        values = [v for n in names for v in flat(arguments[n])]
+        twins = [v.shape == values[0].shape for v in values]
+        assume(sum(twins) > 1)
+        met = True
+
+        def twice(x: Any) -> Any:
+            """The op of x in each of those places, and of the drawn values elsewhere."""
+            places = iter(x if same else tg.tensor(v) for v, same in zip(values, twins, strict=True))
+            given = {n: [next(places) for _ in arguments[n]] if n == op.sequence else next(places) for n in names}
+            return op.call(**arguments | given)
+
+        x = tg.tensor(values[0], requires_grad=True)
+        weights = random_like([twice(x).array], 2)[0]
+        direction, other = random_like([values[0]], 1)[0], random_like([values[0]], 3)[0]
+
+        def gradient(by: float) -> tg.Tensor:
+            moved = tg.tensor(values[0] + by * direction, requires_grad=True)
+            (result,) = tg.autograd.grad(twice(moved), moved, tg.tensor(weights))
+            return result  # type: ignore[no-any-return]
+
+        plain = gradient(0)
+        expected = slope(lambda by: dot([twice(tg.tensor(values[0] + by * direction))], [weights]))
+        np.testing.assert_allclose(dot([plain], [direction]), expected, rtol=1e-6, atol=1e-6)
+        (first,) = tg.autograd.grad(twice(x), x, tg.tensor(weights), create_graph=True)
+        close(first, host(plain), 1e-12)
+        second = None
+        if first.requires_grad:
+            (second,) = tg.autograd.grad(first, x, tg.tensor(other), allow_unused=True)
+        found = 0.0 if second is None else dot([second], [direction])
+        np.testing.assert_allclose(found, slope(lambda by: dot([gradient(by)], [other])), rtol=1e-6, atol=1e-5)
+
+    examples(check, calls(name))
+    assert met
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_definition(name: str) -> None:
+    """A fused op equals its definition: the value, the gradients, and their derivatives."""
+
+    def check(arguments: Arguments) -> None:
+        op, names, directions, weights = settled(name, arguments)
+        assert op.definition is not None
+        fast, plain = Evaluation(op.call, arguments, names), Evaluation(op.definition, arguments, names)
+        close(fast.y, host(plain.y))
+        for ours, theirs in zip(fast.second(weights, directions), plain.second(weights, directions), strict=True):
+            for a, b in zip(ours, theirs, strict=True):
+                close(a, host(b))
+
+    examples(check, calls(name))
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if REGISTRY[n].op.residuals])
+def test_residuals(name: str) -> None:
+    """What the forward hands to its VJP is what the rule makes anew when that VJP is differentiated."""
+    op = REGISTRY[name].op
+
+    def check(arguments: Arguments) -> None:
+        for residual, value in zip(op.residuals, op.forward(**arguments)[1:], strict=True):
+            rule = op.rules[residual]
+            close(rule(**{n: as_tensors(arguments[n]) for n in inspect.signature(rule).parameters}), value)
+
+    examples(check, calls(name))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_precision_is_kept(name: str, dtype: str) -> None:
+    """float16 and float32 go in, come out, and are the dtype of the gradients, also of those with a graph."""
+
+    def check(arguments: Arguments) -> None:
+        op, names, _, weights = settled(name, arguments)
+        exact = Evaluation(op.call, arguments, names)
+        low = {n: np_map(lambda v: np.asarray(v, dtype) if v.dtype.kind == "f" else v, v) for n, v in arguments.items()}
+        rough = Evaluation(op.call, low | {n: np.dtype(dtype) for n in arguments if n == "dtype"}, names)
+        assert rough.y.dtype == dtype
+        seed = tg.from_numpy(np.asarray(weights, dtype))
+        tolerance = 0.05 if dtype == "float16" else 1e-4
+        close(rough.y, host(exact.y), tolerance)
+        expected = exact.gradients(tg.from_numpy(weights))
+        for create_graph in (False, True):
+            for g, wanted in zip(Evaluation(op.call, low, names).gradients(seed, create_graph), expected, strict=True):
+                assert g.dtype == dtype
+                scale = 1 + np.max(np.abs(host(wanted)), initial=0)
+                np.testing.assert_allclose(host(g) / scale, host(wanted) / scale, atol=tolerance)
+
+    examples(check, calls(name))
+
+
+def np_map(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of each array of an argument."""
+    if isinstance(value, list):
+        return [np_map(function, v) for v in value]
+    return function(value) if isinstance(value, np.ndarray) else value
