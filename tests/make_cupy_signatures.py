@@ -3,8 +3,8 @@
 `strict_cupy` refuses every call that this file does not allow, so that tests need no CuPy. Run it again for a new
 CuPy, in an environment of its own; no GPU is needed, CuPy is only asked for its names:
 
-    python -m venv /tmp/cupy-env && /tmp/cupy-env/bin/pip install "cupy-cuda12x==14.2.*"
-    /tmp/cupy-env/bin/python tests/make_cupy_signatures.py
+    python -m venv cupy-env && cupy-env/bin/pip install "cupy-cuda12x==14.2.*"
+    cupy-env/bin/python tests/make_cupy_signatures.py
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ _DTYPES = frozenset("?bhilqBHILQefdFD")
 # Parameters of these names hold arrays. NumPy would also take a list there, CuPy does not.
 _ARRAYS = frozenset(
     "a a1 a2 a_max a_min A append ar ar1 ar2 args arr arr1 arr2 array arrays ary arys b choices condition dst element "
-    "f fp m mask max min out p prepend prototype sample src test_elements v val vals values weights x x1 x2 xi xp y "
-    "z".split()
+    "f fill_value fp m M mask max min out p prepend prototype sample src start stop test_elements v val vals values "
+    "weights x x1 x2 xi xp y z".split()
 )
 _TAKE_HOST_INDICES = frozenset(["take", "take_along_axis", "ndarray.take"])
 # Functions that need no array to start from.
@@ -52,6 +52,7 @@ _CREATE = frozenset(
 _ANSWER_ON_HOST = frozenset(
     "can_cast iscomplexobj isfortran isrealobj isscalar may_share_memory ndim shape shares_memory size".split()
 )
+_COMPARISONS = frozenset("equal greater greater_equal less less_equal not_equal".split())
 _KEYWORDS = {"einsum": {"dtype", "optimize"}, "meshgrid": {"copy", "indexing", "sparse"}}
 # CUDA has atomic operations for these dtypes only.
 _AT_DTYPES = {"add": "ilqILQefd", "subtract": "iI", "maximum": "ilqILQfd", "minimum": "ilqILQfd"}
@@ -75,7 +76,10 @@ class _Call:
         if isinstance(value, (list, tuple)):
             on_device = [isinstance(item, ndarray) for item in value]
             if any(on_device) and not all(on_device):
-                raise TypeError(f"{self.name}: a sequence of device arrays holds something else: {value!r}")
+                kinds = ", ".join(
+                    type(item).__name__ for item, there in zip(value, on_device, strict=True) if not there
+                )
+                raise TypeError(f"{self.name}: a sequence of device arrays also holds {kinds}")
             items = [self.host(item, take_host=take_host) for item in value]
             return items if isinstance(value, list) else tuple(items)
         if isinstance(value, _PLAIN):
@@ -133,6 +137,7 @@ def _new(host: Any, base: ndarray | None = None) -> ndarray:
 
 @functools.cache
 def _signature(text: str) -> inspect.Signature:
+    """Read a signature as the snapshot writes it: `(a, axis=None, *, keepdims=False)`."""
     return inspect.signature(eval(f"lambda {text[1:-1]}: None"))
 
 
@@ -172,9 +177,11 @@ def _bind(name: str, text: str, implementation: Callable[..., Any], *, creates: 
             raise TypeError(f"cupy.{name} was given no device array")
         if "kind" in signature.parameters and keywords.setdefault("kind", "stable") not in (None, "stable"):
             raise ValueError("kind can only be None or 'stable'")
+        with np.errstate(all="ignore"):  # CuPy has no floating-point warnings
+            result = implementation(*positional, **keywords)
         if name.startswith("lib.stride_tricks."):
-            return _new(implementation(*positional, **keywords))  # in CuPy their results have no base
-        return this.device(implementation(*positional, **keywords))
+            return _new(result)  # in CuPy their results have no base
+        return this.device(result)
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -202,7 +209,8 @@ class ufunc:
         for value in (*args, *(outputs if isinstance(outputs, tuple) else [outputs])):
             if value is not None and not isinstance(value, (ndarray, *_SCALARS)):
                 raise TypeError(f"Unsupported type {type(value)} in {self.__name__}")
-        return this.device(self._numpy(*map(this.host, args), **{key: this.host(kwargs[key]) for key in kwargs}))
+        with np.errstate(all="ignore"):
+            return this.device(self._numpy(*map(this.host, args), **{key: this.host(kwargs[key]) for key in kwargs}))
 
     def outer(self, A: Any, B: Any, **kwargs: Any) -> Any:
         if not (isinstance(A, ndarray) and isinstance(B, ndarray)):
@@ -276,8 +284,6 @@ def _comparison(name: str) -> Any:
     def compare(self: Any, other: Any) -> Any:
         if _defers(other):
             return NotImplemented
-        if isinstance(other, np.ndarray) and other.ndim == 0:
-            other = other.item()  # the one operation where CuPy takes a 0-d NumPy array
         if other is None and name in ("equal", "not_equal"):
             return _new(np.full(self.shape, name == "not_equal"))
         return numpy_ufunc(self, other)
@@ -291,7 +297,7 @@ def _power(self: Any, exponent: Any, modulo: Any = None) -> Any:
         shortcut = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}.get(exponent)
         if shortcut:
             return shortcut(self)
-    return _operators("power")[0](self, exponent)
+    return NotImplemented if _defers(exponent) else np.power(self, exponent)
 
 
 class _Flags:
@@ -493,6 +499,8 @@ class ndarray:
             return NotImplemented
         if not all(isinstance(value, (ndarray, np.ndarray, *_SCALARS)) for value in (*inputs, *outputs)):
             return NotImplemented  # a Tensor, a list; the indices of `at` too, unless they are an array
+        if ufunc.__name__ in _COMPARISONS:  # NumPy gives its scalars as 0-d arrays here (numpy#12142)
+            inputs = tuple(x.item() if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs)
         return (function if method == "__call__" else getattr(function, method))(*inputs, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -513,6 +521,7 @@ class ndarray:
     __floordiv__, __rfloordiv__, __ifloordiv__ = _operators("floor_divide")
     __mod__, __rmod__, __imod__ = _operators("remainder")
     _, __rpow__, __ipow__ = _operators("power")
+    __pow__ = _power
     __lshift__, __rlshift__, __ilshift__ = _operators("left_shift")
     __rshift__, __rrshift__, __irshift__ = _operators("right_shift")
     __and__, __rand__, __iand__ = _operators("bitwise_and")
@@ -521,7 +530,6 @@ class ndarray:
     __divmod__, __rdivmod__, _ = _operators("divmod")
     __matmul__, __rmatmul__, _ = _operators("matmul")  # CuPy has no __imatmul__: `a @= b` makes a new array
     del _
-    __pow__ = _power
     __lt__ = _comparison("less")
     __le__ = _comparison("less_equal")
     __gt__ = _comparison("greater")
