@@ -16,7 +16,7 @@ import numpy as np
 from . import backend, dtypes, functional, graph, indexing, inplace, ops, printing, random
 from .graph import Leaf, Node, mode, state_changed, switch_grad
 from .op import Op, complete
-from .walk import deposit, walk
+from .walk import deposit, own, walk
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
 _bool: TypeAlias = bool
@@ -99,7 +99,7 @@ class Tensor(graph.Tensor):
                                    f"got {value.array.shape} and {value.array.dtype}")
             self._grad = value
         if mode.state.__class__ is not bool:
-            mode.state.stored(self, value)  # type: ignore[union-attr]
+            mode.state.stored(self, value)
 
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False,
                  inputs: Sequence[Tensor] | Tensor | None = None) -> None:
@@ -126,13 +126,12 @@ class Tensor(graph.Tensor):
             if inputs is None:
                 for node in list(found):
                     owner = node.owner()  # type: ignore[attr-defined]
-                    g = found.pop(node)
                     if owner is not None:
-                        deposit(owner, g)
+                        deposit(owner, own(found.pop(node)))
             else:
                 for x in inputs:
                     if x.node in found:
-                        deposit(x, found[x.node])  # held twice: copied
+                        deposit(x, own(found[x.node]))
         finally:
             switch_grad(before)
 
@@ -170,7 +169,7 @@ class Tensor(graph.Tensor):
         def keep(gradient: Tensor) -> None:
             tensor = ref()
             if tensor is not None:
-                deposit(tensor, gradient if gradient.node is not None else gradient.array)
+                deposit(tensor, own(gradient if gradient.node is not None else gradient.array))
 
         self._add_hook(keep)
 
@@ -245,7 +244,7 @@ class Tensor(graph.Tensor):
 
     def _reading(self, how: str) -> None:
         if mode.state.__class__ is not bool:
-            mode.state.reads(self, how)  # type: ignore[union-attr]
+            mode.state.reads(self, how)
 
     def item(self) -> Any:
         """The only element, as a Python number.
@@ -718,7 +717,7 @@ def first_gradient(output: Tensor, gradient: Any, create: bool) -> Any:
     """The seed of a walk from `output`: `gradient` checked, or 1 for a single element."""
     if output.node is None:
         raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    observed = mode.state.__class__ is not bool and mode.state.sees_backward  # type: ignore[union-attr]
+    observed = mode.state.__class__ is not bool and mode.state.sees_backward
     if gradient is None:
         if output.array.size != 1:
             raise RuntimeError(f"grad can be implicitly created only for scalar outputs, got shape {output.shape}; "

@@ -53,8 +53,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
                                    f"Set allow_unused=True if this is the desired behavior (input {i}, shape {ins[i].shape}).")
             result.append(None)
             continue
-        g = found[node] if node in nodes[i + 1 :] else found.pop(node)
-        result.append(g if isinstance(g, graph.Tensor) else Tensor(own(g)))
+        g = own(found[node]) if node in nodes[i + 1 :] else own(found.pop(node))
+        result.append(g if isinstance(g, graph.Tensor) else Tensor(g))
     return tuple(result)
 
 

@@ -197,17 +197,18 @@ def owner_of(array: Any) -> Any:
     return array
 
 
-def stamp_write(*arrays: Any) -> None:
-    """Note that the library has just overwritten (part of) these arrays."""
+def stamp_write(array: Any) -> None:
+    """Note that the library has just overwritten (part of) this array."""
     global last_write
     last_write = now = tick()
-    for array in arrays:
-        owner = owner_of(array)
-        key = id(owner)
-        entry = _written.get(key)
-        # The callback binds the key, not the array; a dead entry under a recycled id is simply replaced.
-        ref = entry[0] if entry and entry[0]() is owner else weakref.ref(owner, lambda _, k=key: _written.pop(k, None))
-        _written[key] = (ref, now)
+    owner = array if array.base is None else owner_of(array)
+    key = id(owner)
+    entry = _written.get(key)
+    if entry is not None and entry[0]() is owner:
+        ref = entry[0]
+    else:  # the callback binds the key, not the array; a dead entry under a recycled id is simply replaced
+        ref = weakref.ref(owner, lambda _, k=key: _written.pop(k, None))
+    _written[key] = (ref, now)
 
 
 def written_after(array: Any, age: int) -> bool:

@@ -30,7 +30,9 @@ def expand(input: Array, shape: Any) -> Array:
     lead = len(shape) - input.ndim
     if lead > 0 and -1 in shape[:lead]:
         raise RuntimeError(f"expand: -1 isn't allowed in a leading, non-existing dimension of {tuple(shape)}")
-    return np.broadcast_to(input, tuple(input.shape[i - lead] if n == -1 else n for i, n in enumerate(shape)))
+    if -1 in shape:
+        shape = tuple(input.shape[i - lead] if n == -1 else n for i, n in enumerate(shape))
+    return np.broadcast_to(input, shape)
 
 
 @expand.vjp("input")
@@ -67,8 +69,9 @@ def _(g):
 def fit(gradient: Array, node: Node) -> Array:
     """The one rule of broadcasting and promotion: a gradient has the shape and the dtype of its tensor."""
     if gradient.shape != node.shape:
-        smaller = len(gradient.shape) < len(node.shape) or any(
-            n not in (1, m) for n, m in zip(node.shape[::-1], gradient.shape[::-1], strict=False))
+        more = len(gradient.shape) - len(node.shape)  # settles it for biases and total sums, by far the most frequent
+        smaller = more < 0 or (not more and any(
+            n not in (1, m) for n, m in zip(node.shape, gradient.shape, strict=True)))
         gradient = expand(gradient, node.shape) if smaller else sum_to(gradient, node.shape)
     return gradient if gradient.dtype == node.dtype else to_dtype(gradient, node.dtype)
 
@@ -249,22 +252,31 @@ def pull_definition(node: Any, g: Array, grads: dict[Node, Array], wanted: set[N
 NAMESPACE.update(residual_of=residual_of, pull_definition=pull_definition)
 
 
+def _references(array: Array) -> int:
+    return sys.getrefcount(array)
+
+
+_ALONE = _references([np.empty(0)].pop())
+"""What `getrefcount` says in a function whose argument is a temporary that nothing else holds (Pythons differ)."""
+
+
 def own(gradient: Array) -> Array:
-    """The raw gradient as memory that nothing else holds; the caller has exactly one reference to it, in a variable.
+    """A gradient as memory that nothing else holds.  Call it on a temporary: `own(found.pop(node))`.
 
     As PyTorch's AccumulateGrad: an array that nobody else refers to is taken, not copied.
     """
-    unshared = gradient.base is None and sys.getrefcount(gradient) <= 3  # the caller's, ours, getrefcount's own
-    return gradient if unshared else gradient.copy()
+    if isinstance(gradient, Tensor):
+        return gradient
+    return gradient if gradient.base is None and sys.getrefcount(gradient) == _ALONE else gradient.copy()
 
 
 def deposit(tensor: Tensor, gradient: Array) -> None:
-    """Add a gradient to `tensor.grad`, which owns its memory and shares it with nobody."""
+    """Add a gradient to `tensor.grad`, which owns its memory and shares it with nobody: pass `own(...)`."""
     so_far: Tensor | None = getattr(tensor, "_grad", None)
     if isinstance(gradient, Tensor):  # create_graph, or observed
         tensor._grad = clone(gradient) if so_far is None else so_far + gradient  # type: ignore[operator]
     elif so_far is None:
-        tensor._grad = wrap(own(gradient), None)
+        tensor._grad = wrap(gradient, None)
     elif so_far.node is not None:
         tensor._grad = so_far + wrap(gradient, None)  # type: ignore[operator]
     else:
