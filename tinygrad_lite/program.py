@@ -1,8 +1,8 @@
 """The program: what a function computes, forward and backward, as one flat list of op calls.
 
 Everything the library does is an op call, so recording op calls is complete by construction.  A program is recorded by
-running the function once under an observer; the walk then runs its VJPs on Tensors, so that the backward pass arrives as
-op calls too.  `explanation.py`, `source.py` and `replay.py` are readers of programs and nothing else.
+running the function once under an observer; the walk then runs its VJPs on Tensors, so that the backward pass arrives
+as op calls too.  `explanation.py`, `source.py` and `replay.py` are readers of programs and nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from . import graph
 from ._tensor import Tensor, first_gradient
 from .autograd import observing
-from .graph import Leaf, Observer
+from .graph import Leaf, Node, Observer, tick
 from .op import Op
 from .walk import walk
 
@@ -28,8 +28,8 @@ Phase = Literal["forward", "backward"]
 class Value:
     """An array (or a live number) that a program computes or is given.
 
-    `role`: "input" (an argument of the function), "leaf" (a tensor that requires grad and came from elsewhere), "constant"
-    (any other array that came from elsewhere), "live" (made by host Python at each run) or "result" (of a call).
+    `role`: "input" (an argument of the function), "leaf" (a tensor that requires grad and came from elsewhere),
+    "constant" (any other array from elsewhere), "live" (made by host Python at each run) or "result" (of a call).
     """
 
     number: int
@@ -121,13 +121,15 @@ class Program:
     """A recorded function: its calls in order, what it was given, what it returns, and the gradients.
 
     `print(program)` shows one line per call with shapes and dtypes.  A program can be run again on other arrays of the
-    same shapes: `program(x=..., w=...)` returns (result, {name: gradient}).
+    same shapes: `program(x=..., w=...)` returns (result, {name: gradient}).  `adjoints` has the gradient of every value
+    of the forward pass that the walk came by.
     """
 
     calls: list[Call | LiveCall]
     values: list[Value]
     result: Value
     gradients: dict[str, Value] = field(default_factory=dict)
+    adjoints: dict[Value, Value] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Value]:
@@ -205,7 +207,9 @@ class Recorder(Observer):
         self.calls: list[Call | LiveCall] = []
         self.values: list[Value] = []
         self.phase: Phase = "forward"
+        self.adjoints: dict[Value, Value] = {}
         self._known: dict[int, Value] = {}
+        self._recorded: dict[int, Value] = {}
 
     def value(self, array: Any, role: str = "constant", name: str | None = None) -> Value:
         """The Value of an array; a new one of this role if it was not seen before."""
@@ -236,6 +240,17 @@ class Recorder(Observer):
         reads = tuple(self._operand(x) for x in operands)
         made = tuple(self.value(y, "result") for y in outputs)
         self.calls.append(Call(op, reads, tuple(self._setting(s) for s in settings), made, self.phase))
+        if made and self.phase == "forward":
+            self._recorded[tick()] = made[0]  # the node of this call ages by the next tick
+
+    def gradients(self, retain: bool) -> dict[Node, Any]:
+        return _Adjoints(self)
+
+    def arrived(self, node: Node, gradient: Any) -> None:
+        """The gradient of the value that `node` stands for is complete."""
+        value = self._recorded.get(node.age - 1)
+        if value is not None:
+            self.adjoints[value] = self.value(gradient.array if isinstance(gradient, graph.Tensor) else gradient)
 
     def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         made = function(*args)
@@ -244,6 +259,20 @@ class Recorder(Observer):
         is_value = type(made) is float or (hasattr(made, "dtype") and hasattr(made, "shape"))
         self.calls.append(LiveCall(function, args, self.value(made, "live") if is_value else None))
         return made
+
+
+class _Adjoints(dict[Node, Any]):
+    """The gradients of a walk; each is told to the recorder when the walk takes it out, complete."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def pop(self, node: Node, default: Any = None) -> Any:
+        gradient = super().pop(node, default)
+        if gradient is not None:
+            self.recorder.arrived(node, gradient)
+        return gradient
 
 
 def trace(function: Callable[..., Any], *args: Any, names: Any = None) -> Program:
@@ -299,7 +328,7 @@ def trace(function: Callable[..., Any], *args: Any, names: Any = None) -> Progra
             leaf.name = next(n for n in (f"w{i}" for i in range(1, len(found) + 1)) if n not in taken)
             taken.add(leaf.name)
         gradients[leaf.name] = recorder.value(found[node].array)
-    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients)
+    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients, recorder.adjoints)
 
 
 def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
