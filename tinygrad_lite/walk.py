@@ -85,12 +85,12 @@ def walk(outputs: Sequence[Tensor], seeds: Sequence[Array], *, inputs: Sequence[
     """
     found: dict[Node, Array] = {}
     targets = None if inputs is None else {*inputs}
-    wanted = _collect(outputs, stop)
+    wanted = collect(outputs, stop)
     # Creation order is a topological order.  Sorting is needed all the same: after `b = a + a; c = b + b` a walk in the
     # order of discovery would pull b when the gradient of only one of its two uses has arrived.
     order = sorted(wanted, key=_age)
     if targets is not None:
-        _prune(order, wanted, targets, stop)
+        prune(order, wanted, targets, stop)
     _check_overwritten(order)
     on_tensors = create or (mode.state.__class__ is not bool and mode.state.sees_backward)
     grads: dict[Node, Array] = {} if mode.state.__class__ is bool else mode.state.gradients(retain)
@@ -125,7 +125,7 @@ def walk(outputs: Sequence[Tensor], seeds: Sequence[Array], *, inputs: Sequence[
     return found
 
 
-def _collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
+def collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
     """All nodes that the outputs depend on.  No recursion: graphs are as deep as the user's loops are long."""
     seen: set[Node] = {t.node for t in outputs if t.node is not None}
     stack = [*seen]
@@ -157,7 +157,7 @@ def _collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
     return seen
 
 
-def _prune(order: list[Node], wanted: set[Node], targets: set[Node], stop: frozenset[Node]) -> None:
+def prune(order: list[Node], wanted: set[Node], targets: set[Node], stop: frozenset[Node]) -> None:
     """Keep only nodes through which some target is reached; parents come before children in `order`."""
     wanted.clear()
     for node in order:
@@ -201,7 +201,10 @@ def residual_of(node: Any, name: str) -> Any:
     """A residual where VJPs run on Tensors: made by its rule if it must have a history, else as the forward left it."""
     if not graph.is_grad_enabled():
         return wrap(getattr(node, f"k_{name}"), None)
-    rule = node.op.rules[name]
+    rule = node.op.rules.get(name)
+    if rule is None:
+        raise RuntimeError(f"{node.op.name}: the residual {name} has no rule (@{node.op.name}.residual({name!r})), "
+                           "so the op can be differentiated only once")
     return rule(*(_operand(node, n) for n in arguments_of(rule)))
 
 
