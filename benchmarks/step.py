@@ -251,8 +251,8 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         check_agreement(name, steps)
         times = timing.measure(
             steps,
-            rounds=rounds,
-            seconds=0.001 if options.quick else 0.02,
+            rounds=rounds if batch > 1 else 10 * rounds,
+            seconds=0.002,  # short: on a busy machine, some runs then go without a pause
             synchronize=lambda: backend.synchronize(options.device),
         )
         best = {variant: t.best for variant, t in times.items()}
@@ -262,7 +262,8 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
             cells.append(f"{best[variant] / best[other]:.2f}" if both else "-")
         rows.append([f"{name} ({batch:,})" if batch > 1 else name, *cells])
         report[name] = {"batch": batch, **{v: {"best": t.best, "median": t.median} for v, t in times.items()}}
-    print(f"\ntraining step, best of {rounds} rounds (to reach in kth: modules 0.5, captured 0.25 of PyTorch's time)\n")
+    print(f"\ntraining step, best of {rounds} rounds, of {10 * rounds} for batch 1")
+    print("(to reach with kth's: modules 0.5, captured 0.25 of PyTorch's time)\n")
     head = ["", *VARIANTS, "modules / torch", "modules / numpy", "captured / torch", "captured / numpy"]
     print(timing.table(head, rows), flush=True)
     return report

@@ -154,7 +154,7 @@ def options_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few and short rounds: to see that it runs")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="a process for each (default: 1 2)")
-    parser.add_argument("--rounds", type=int, default=20, help="rounds in which all are measured in turn (default: 20)")
+    parser.add_argument("--rounds", type=int, default=20, help="how often all are measured in turn (default: 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     parser.add_argument("--device", default="cpu", help="where our tensors live (default: cpu)")
     return parser
