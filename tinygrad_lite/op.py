@@ -56,6 +56,11 @@ class Op:
         self.operands: tuple[str, ...] = ()
         self.settings: tuple[str, ...] = ()
         for parameter in self.signature.parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise TypeError(
+                    f"{self.name}: *{parameter.name} cannot be a parameter of an op; use a Sequence[Array]")
+            if parameter.name == "y":
+                raise TypeError(f"{self.name}: rename the parameter y, which is the output's name in VJPs")
             annotation = parameter.annotation
             text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
             if annotation is inspect.Parameter.empty:
@@ -105,10 +110,14 @@ class Op:
             self.joint, self.raw = self.joint or joint, self.raw or raw
             if len(self.differentiable) > 3:
                 raise TypeError(f"{self.name}: more than three differentiable operands; compose it or take a sequence")
-            self.call.__code__, self.call.__defaults__ = _first_call.__code__, None
+            self._unwrite()
             return function
 
         return register
+
+    def _unwrite(self) -> None:
+        """Have the call written anew: what it keeps for VJPs has changed."""
+        self.call.__code__, self.call.__defaults__, self.call.__kwdefaults__ = _first_call.__code__, None, None
 
     def residual(self, name: str) -> Callable[[F], F]:
         """Decorator: what a residual *is*, in ops of the operands and settings.
@@ -119,6 +128,7 @@ class Op:
 
         def register(function: F) -> F:
             self.rules[name] = function
+            self._unwrite()
             return function
 
         return register
@@ -143,7 +153,9 @@ class Op:
         exec(compile(source, filename, "exec"), scope)
         self.source = source
         written = scope["call"]
-        self.call.__code__, self.call.__defaults__ = written.__code__, written.__defaults__
+        # The written call has local names of its own and calls parameters of those names otherwise (see `in_call`).
+        names = (*self.signature.parameters, *written.__code__.co_varnames[len(self.signature.parameters) :])
+        self.call.__code__, self.call.__defaults__ = written.__code__.replace(co_varnames=names), written.__defaults__
         self.call.__kwdefaults__ = written.__kwdefaults__
         return self.call(*args, **kwargs)
 
@@ -201,6 +213,8 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
 
     def make(function: Callable[..., Any]) -> OpFunction[...]:
         made = Op(function, tex=tex, promotion=promotion, promoted=promoted, view=view, residuals=residuals)
+        if not made.operands:
+            raise TypeError(f"{made.name}: an op needs an operand, a parameter annotated Array or without a default")
         if function.__module__.partition(".")[0] == "tinygrad_lite":
             REGISTRY[made.name] = made.call
         return cast("OpFunction[...]", made.call)
@@ -386,6 +400,15 @@ NAMESPACE: dict[str, Any] = {
 }
 """The globals of every written call.  `_tensor.py` puts the completed Tensor class here (see `complete`)."""
 
+TAKEN = {*NAMESPACE, *"op forward make_view OpNode odd is_tensor found dtype y state node t error".split(),
+         *"isinstance type float int bool getattr Exception".split()}
+"""The names that a written call uses itself."""
+
+
+def in_call(name: str) -> str:
+    """What a parameter is called in the written call."""
+    return f"{name}_" if name in TAKEN else name
+
 
 def complete(tensor: type, make_view: Callable[..., Any]) -> None:
     """From now on calls make Tensors of this class."""
@@ -412,7 +435,7 @@ def _kept(op: Op) -> dict[str, list[str]]:
                 for name in (*op.operands, *op.settings):
                     kept.setdefault(name, []).append(operand)
     for residual in op.residuals:  # where the gradient is differentiated, the rule makes the residual anew
-        if residual in kept:
+        if residual in kept and residual in op.rules:
             for name in arguments_of(op.rules[residual]):
                 kept.setdefault(name, []).extend(kept[residual])
     kept.pop("position", None)
@@ -421,28 +444,32 @@ def _kept(op: Op) -> dict[str, list[str]]:
 
 
 def _write_call(op: Op) -> Iterator[str]:
-    parameters = []
+    parameters: list[str] = []
     for parameter in op.signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
         if parameter.default is not inspect.Parameter.empty:
             op.namespace[f"default_{parameter.name}"] = parameter.default
-            parameters.append(f"{parameter.name}=default_{parameter.name}")
+            parameters.append(f"{in_call(parameter.name)}=default_{parameter.name}")
         else:
-            parameters.append(parameter.name)
+            parameters.append(in_call(parameter.name))
     values = [f"v_{o}" for o in op.operands]
     arguments = ", ".join(
-        (f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "") + (f"v_{p.name}" if p.name in op.operands else p.name)
+        (f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "")
+        + (f"v_{p.name}" if p.name in op.operands else in_call(p.name))
         for p in op.signature.parameters.values())
-    settings = "(" + "".join(f"{s}, " for s in op.settings) + ")"
+    settings = "(" + "".join(f"{in_call(s)}, " for s in op.settings) + ")"
     first = True
     promoted_seen = False
 
     yield f"def call({', '.join(parameters)}):"
     yield "    odd = False"
     for o in op.operands:
+        given = in_call(o)
         optional = op.signature.parameters[o].default is None
         promoted = o in op.promoted and op.promotion != "none"
         if o == op.sequence:
-            yield f"    v_{o}, p_{o}, found = open_sequence(op, '{o}', {o})"
+            yield f"    v_{o}, p_{o}, found = open_sequence(op, '{o}', {given})"
             yield "    is_tensor = found" if first else "    is_tensor = is_tensor or found"
             yield "    odd = True"
             if promoted and not promoted_seen:
@@ -450,14 +477,14 @@ def _write_call(op: Op) -> Iterator[str]:
                 promoted_seen = True
         else:
             if optional:
-                yield f"    if {o} is None:"
+                yield f"    if {given} is None:"
                 yield f"        p_{o} = v_{o} = None"
                 if first:
                     yield "        is_tensor = False"
                 if promoted and not promoted_seen:
                     yield "        dtype = None"
-            yield f"    {'el' if optional else ''}if isinstance({o}, Tensor):"
-            yield f"        v_{o} = {o}.array; p_{o} = {o}.node; is_tensor = True"
+            yield f"    {'el' if optional else ''}if isinstance({given}, Tensor):"
+            yield f"        v_{o} = {given}.array; p_{o} = {given}.node; is_tensor = True"
             if promoted:
                 if not promoted_seen:
                     yield f"        dtype = v_{o}.dtype"
@@ -466,12 +493,12 @@ def _write_call(op: Op) -> Iterator[str]:
                     yield f"            if dtype is None: dtype = v_{o}.dtype"
                     yield "            else: odd = True"
             yield "    else:"
-            yield f"        v_{o} = {o}; p_{o} = None"
+            yield f"        v_{o} = {given}; p_{o} = None"
             if first:
                 yield "        is_tensor = False"
             if promoted and not promoted_seen:
                 yield "        dtype = None"
-            yield f"        if type({o}) is not float and type({o}) is not int: odd = True"
+            yield f"        if type({given}) is not float and type({given}) is not int: odd = True"
             promoted_seen = promoted_seen or promoted
         first = False
     yield f"    if not is_tensor: return forward({arguments})" + ("[0]" if op.residuals else "")
@@ -494,7 +521,8 @@ def _write_call(op: Op) -> Iterator[str]:
         yield f"    y, {', '.join(f'r_{r}' for r in op.residuals)} = y"
         outputs = f"(y, {', '.join(f'r_{r}' for r in op.residuals)})"
     yield "    state = mode.state"
-    yield (f"    if state.__class__ is not bool: state = observe(state, op, ({', '.join(values)},), {settings}, {outputs})")
+    seen = f"({', '.join(values)},), {settings}, {outputs}"
+    yield f"    if state.__class__ is not bool: state = observe(state, op, {seen})"
     tracked = op.differentiable + ([op.sequence] if op.sequence in op.vjps else [])
     if tracked:
         yield f"    if state and ({' or '.join(f'p_{o} is not None' for o in tracked)}):"
@@ -504,8 +532,10 @@ def _write_call(op: Op) -> Iterator[str]:
         yield "    node = None"
     if op.view:
         o = op.operands[0]
-        yield f"    if isinstance({o}, Tensor) and (y.base is v_{o} or (y.base is not None and y.base is v_{o}.base)):"
-        yield f"        return make_view(y, node, {o}, op, {settings})"
+        given = in_call(o)
+        shares_memory = f"y.base is v_{o} or (y.base is not None and y.base is v_{o}.base)"
+        yield f"    if isinstance({given}, Tensor) and ({shares_memory}):"
+        yield f"        return make_view(y, node, {given}, op, {settings})"
     yield "    t = new(Tensor); t.array = y; t.node = node"
     yield "    return t"
 
@@ -517,7 +547,8 @@ def _write_recording(op: Op, tracked: list[str]) -> Iterator[str]:
         yield f"node.p{i} = p_{o}"
     if op.sequence in op.vjps:
         yield f"node.rest = p_{op.sequence} or ()"
-    value = {o: f"v_{o}" for o in op.operands} | {s: s for s in op.settings} | {r: f"r_{r}" for r in op.residuals}
+    value = {o: f"v_{o}" for o in op.operands} | {s: in_call(s) for s in op.settings}
+    value |= {r: f"r_{r}" for r in op.residuals}
     value |= {f"{o}_shape": f"v_{o}.shape" for o in op.operands} | {"y": "y"}
     if op.sequence:
         value[f"{op.sequence}_shape"] = f"[v.shape for v in v_{op.sequence}]"
@@ -546,7 +577,8 @@ def _write_node(op: Op) -> Iterator[str]:
         else:
             yield from ("        " + line for line in _write_pull(op, kept, tensors))
         yield "        if not retain:"
-        yield "            " + " = ".join(f"node.{s}" for s in slots if s != "rest") + (" = None" if len(slots) > ("rest" in slots) else "pass")
+        freed = [f"node.{s}" for s in slots if s != "rest"]
+        yield "            " + (" = ".join([*freed, "None"]) if freed else "pass")
         yield "            " + ("node.p0 = FREED" if op.differentiable else "node.rest = (FREED,)")
     op.namespace["Node"] = Node
     yield "OpNode.op = op"
@@ -566,35 +598,36 @@ def _write_pull(op: Op, kept: dict[str, list[str]], tensors: bool) -> Iterator[s
             return f"residual_of(node, '{name}')"
         return f"wrap({slot}, {'node' if name == 'y' else parent.get(name, 'None')})"
 
+    given = {"position": "position", "wanted": "wants"}
+
     def arguments(o: str) -> str:
         names = arguments_of(op.vjps[o])[1:]
-        return ", ".join(["g", *(n if n in ("position", "wanted") else fetch(n) for n in names)])
+        return ", ".join(["g", *(given[n] if n in given else fetch(n) for n in names)])
 
     if op.joint:
         flat = op.differentiable
         yield f"wants = ({''.join(f'{parent[o]} in wanted, ' for o in flat)})"
-        yield f"try: {', '.join(f'd_{o}' for o in flat)}, = vjp_{flat[0]}({arguments(flat[0]).replace('wanted', 'wants')})"
+        yield f"try: {', '.join(f'd_{o}' for o in flat)}, = vjp_{flat[0]}({arguments(flat[0])})"
         yield f"except Exception as error: blame_vjp(error, node, {' and '.join(flat)!r}, g)"
         op.namespace[f"vjp_{flat[0]}"] = op.vjps[flat[0]]
     for o in op.differentiable:
         op.namespace[f"vjp_{o}"] = op.vjps[o]
         yield f"p = {parent[o]}"
         yield "if p in wanted:"
-        if op.joint:
-            yield f"    d = d_{o}"
-        else:
-            yield f"    try: d = vjp_{o}({arguments(o)})"
-            yield f"    except Exception as error: blame_vjp(error, node, '{o}', g)"
-        yield "    if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
+        yield "    try:"
+        yield f"        d = d_{o}" if op.joint else f"        d = vjp_{o}({arguments(o)})"
+        yield "        if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
+        yield f"    except Exception as error: blame_vjp(error, node, '{o}', g)"
         yield "    grads[p] = grads[p] + d if p in grads else d"
     if op.sequence in op.vjps:
         o = op.sequence
         op.namespace[f"vjp_{o}"] = op.vjps[o]
         yield "for position, p in enumerate(node.rest):"
         yield "    if p in wanted:"
-        yield f"        try: d = vjp_{o}({arguments(o)})"
+        yield "        try:"
+        yield f"            d = vjp_{o}({arguments(o)})"
+        yield "            if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
         yield f"        except Exception as error: blame_vjp(error, node, f'{o}[{{position}}]', g)"
-        yield "        if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
         yield "        grads[p] = grads[p] + d if p in grads else d"
 
 

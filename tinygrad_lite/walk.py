@@ -45,9 +45,12 @@ def sum_to(input: Array, shape: Any) -> Array:
     """The transpose of `expand`: `input` summed over the axes along which `shape` was broadcast to it."""
     lead = input.ndim - len(shape)
     if lead:  # each bias comes by here at each step: 1 us; np.sum of all axes and a reshape took 4.4
-        input = np.add.reduce(input, 0 if lead == 1 else tuple(range(lead)))
+        alone = lead == 1 and len(input) == 1
+        input = input[0] if alone else np.add.reduce(input, 0 if lead == 1 else tuple(range(lead)))
+    if input.shape == shape:
+        return input
     stretched = tuple([i for i, n in enumerate(shape) if n == 1 and input.shape[i] != 1])
-    return np.add.reduce(input, stretched, None, None, True) if stretched else input
+    return np.add.reduce(input, stretched, None, None, True)
 
 
 @sum_to.vjp("input")
@@ -128,27 +131,26 @@ def walk(outputs: Sequence[Tensor], seeds: Sequence[Array], *, inputs: Sequence[
 def collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
     """All nodes that the outputs depend on.  No recursion: graphs are as deep as the user's loops are long."""
     seen: set[Node] = {t.node for t in outputs if t.node is not None}
-    stack = [*seen]
-    while stack:
-        node = stack.pop()
-        if node in stop:
+    found = [*seen]
+    for node in found:  # it grows meanwhile
+        if node in stop or node.op is None:
             continue
         p = node.p0
         if p is not None and p not in seen:
             seen.add(p)
-            stack.append(p)
+            found.append(p)
         p = node.p1
         if p is not None and p not in seen:
             seen.add(p)
-            stack.append(p)
+            found.append(p)
         p = node.p2
         if p is not None and p not in seen:
             seen.add(p)
-            stack.append(p)
+            found.append(p)
         for p in node.rest:
             if p is not None and p not in seen:
                 seen.add(p)
-                stack.append(p)
+                found.append(p)
     if FREED in seen:
         freed = next(n for n in seen if n.p0 is FREED or FREED in n.rest)
         raise RuntimeError(
@@ -279,7 +281,7 @@ def deposit(tensor: Tensor, gradient: Array) -> None:
     if isinstance(gradient, Tensor):  # create_graph, or observed
         tensor._grad = clone(gradient) if so_far is None else so_far + gradient  # type: ignore[operator]
     elif so_far is None:
-        tensor._grad = wrap(gradient, None)
+        tensor._grad = NAMESPACE["Tensor"](gradient)
     elif so_far.node is not None:
         tensor._grad = so_far + wrap(gradient, None)  # type: ignore[operator]
     else:

@@ -183,7 +183,7 @@ def per_example(g, shape, dim, reduction):
     """The gradient of a loss as what each example's class scores get of it."""
     if reduction == "none":
         return unreduce(g, shape, dim, False)
-    return g / math.prod((*shape[:dim], *shape[dim + 1 :])) if reduction == "mean" else g
+    return g / (math.prod((*shape[:dim], *shape[dim + 1 :])) or 1) if reduction == "mean" else g
 
 
 @op(tex=r"\operatorname{{BCE}}(\sigma({input}), {target})")
@@ -250,4 +250,4 @@ def reduce_raw(loss, reduction):
 
 def per_element(g, shape, reduction):
     """The gradient of a loss as what each element gets of it."""
-    return g / math.prod(shape) if reduction == "mean" else g
+    return g / (math.prod(shape) or 1) if reduction == "mean" else g

@@ -80,7 +80,7 @@ def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 
 @mean.vjp("input")
 def _(g, input_shape, dim, keepdim):
-    return unreduce(g, input_shape, dim, keepdim) / count_of(input_shape, dim)
+    return unreduce(g, input_shape, dim, keepdim) / (count_of(input_shape, dim) or 1)
 
 
 @op(tex=r"\max {input}", promotion="none")
