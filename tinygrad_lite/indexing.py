@@ -19,6 +19,9 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     template: list[Any] = []
     arrays: list[Any] = []
     for part in parts:
+        if part.__class__ is int or (part.__class__ is slice and part.step is None):  # most keys, at once
+            template.append(part)
+            continue
         if isinstance(part, graph.Tensor):
             is_array = part.array.ndim > 0 or part.array.dtype.kind == "b"
             if not is_array:

@@ -45,8 +45,10 @@ def unreduce(g, input_shape, dim, keepdim):
     axis = axis_of(dim, len(input_shape))
     if axis is None or keepdim:
         return g
-    reduced = {a % len(input_shape) for a in ((axis,) if isinstance(axis, int) else axis)}
-    return reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(input_shape)))
+    shape = list(input_shape)
+    for a in (axis,) if isinstance(axis, int) else axis:
+        shape[a] = 1
+    return reshape(g, tuple(shape))
 
 
 @op(tex=r"\sum {input}", promotion="none")
