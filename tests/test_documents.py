@@ -89,7 +89,7 @@ def test_a_wrong_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "largest difference" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not os.environ.get("TINYGRAD_LITE_DATA"), reason="all of MNIST: set TINYGRAD_LITE_DATA to its folder")
+@pytest.mark.skipif(not os.environ.get("TINYGRAD_LITE_DATA"), reason="TINYGRAD_LITE_DATA names no folder with MNIST")
 def test_wang_first_printed_lines() -> None:
     """The first two; `python -m benchmarks.documents wang` compares all fifteen."""
     X, Y = wang.columns(MNIST())
