@@ -72,6 +72,10 @@ def _(g):
 def fit(gradient: Array, node: Node) -> Array:
     """The one rule of broadcasting and promotion: a gradient has the shape and the dtype of its tensor."""
     if gradient.shape != node.shape:
+        if gradient.__class__ is np.ndarray and not gradient.shape:  # of a total: 0.3 us; np.broadcast_to takes 2.1
+            filled = np.empty(node.shape, node.dtype)
+            filled.fill(gradient)
+            return filled
         more = len(gradient.shape) - len(node.shape)  # settles it for biases and total sums, by far the most frequent
         smaller = more < 0 or (not more and any(
             n not in (1, m) for n, m in zip(node.shape, gradient.shape, strict=True)))
