@@ -1,0 +1,364 @@
+"""Optimizers follow their equations, keep their state, and can be watched and replayed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import tinygrad_lite as tg
+from tests.devices import DEVICES
+from tinygrad_lite import backend, graph
+from tinygrad_lite.autograd import observing
+from tinygrad_lite.op import Op
+from tinygrad_lite.optim import SGD, Adam, Optimizer
+
+Array = NDArray[Any]
+
+
+def sgd_by_hand(p: Array, gradients: list[Array], lr: float, momentum: float = 0, dampening: float = 0,
+                weight_decay: float = 0, nesterov: bool = False, maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    b = None
+    for g in gradients:
+        g = -g if maximize else g
+        g = g + weight_decay * p
+        if momentum:
+            b = g.copy() if b is None else momentum * b + (1 - dampening) * g
+            g = g + momentum * b if nesterov else b
+        p = p - lr * g
+    return p
+
+
+def adam_by_hand(p: Array, gradients: list[Array], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    m, v, largest = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        g = g + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        largest = np.maximum(largest, v)
+        second = (largest if amsgrad else v) / (1 - betas[1] ** t)
+        p = p - lr * m / (1 - betas[0] ** t) / (np.sqrt(second) + eps)
+    return p
+
+
+CASES: list[tuple[type[Optimizer], Callable[..., Array], dict[str, Any]]] = [
+    (SGD, sgd_by_hand, {"lr": 0.1}),
+    (SGD, sgd_by_hand, {"lr": 0.1, "maximize": True, "weight_decay": 0.02}),
+    (SGD, sgd_by_hand, {"lr": 0.1, "momentum": 0.9}),
+    (SGD, sgd_by_hand, {"lr": 0.1, "momentum": 0.9, "dampening": 0.4}),
+    (SGD, sgd_by_hand, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.02}),
+    (SGD, sgd_by_hand, {"lr": 0.1, "momentum": 0.5, "dampening": 1.0, "weight_decay": 0.3, "maximize": True}),
+    (Adam, adam_by_hand, {}),
+    (Adam, adam_by_hand, {"lr": 0.05, "betas": (0.5, 0.7), "eps": 1e-3}),
+    (Adam, adam_by_hand, {"lr": 0.05, "weight_decay": 0.1, "maximize": True}),
+    (Adam, adam_by_hand, {"lr": 0.05, "betas": (0.3, 0.4), "amsgrad": True}),
+]
+each_case = pytest.mark.parametrize(("optimizer", "by_hand", "options"), CASES,
+                                    ids=[f"{o.__name__}-{'-'.join(map(str, k))}" for o, _, k in CASES])
+
+
+def gradients_for(shape: tuple[int, ...], steps: int = 6, seed: int = 0) -> list[Array]:
+    random = np.random.default_rng(seed)
+    return [np.asarray(random.standard_normal(shape)) for _ in range(steps)]
+
+
+def take(optimizer: Optimizer, parameters: list[tg.Tensor], gradients: list[Array]) -> None:
+    """One step with these gradients."""
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = tg.tensor(g, dtype=p.dtype, device=p.device)
+    optimizer.step()
+
+
+def host(x: tg.Tensor) -> Array:
+    return backend.to_host(x.array)
+
+
+@each_case
+@pytest.mark.parametrize("shape", [(3, 4), ()])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-5)])
+def test_the_trajectory_is_that_of_the_equations(optimizer: Any, by_hand: Callable[..., Array], options: dict[str, Any],
+                                                 shape: tuple[int, ...], dtype: str, tolerance: float) -> None:
+    start, gradients = np.asarray(np.random.default_rng(1).standard_normal(shape)), gradients_for(shape)
+    p = tg.tensor(start, dtype=dtype, requires_grad=True)
+    array = p.array
+    o = optimizer([p], **options)
+    for i, g in enumerate(gradients, 1):
+        take(o, [p], [g])
+        np.testing.assert_allclose(p.array, by_hand(start, gradients[:i], **options), rtol=tolerance, atol=tolerance)
+        np.testing.assert_array_equal(p.grad.array, g.astype(dtype))  # type: ignore[union-attr]
+    assert p.array is array
+    assert p.dtype == np.dtype(dtype)
+
+
+@each_case
+@pytest.mark.parametrize("device", DEVICES, ids=repr)
+def test_on_other_backends(device: Any, optimizer: Any, by_hand: Callable[..., Array], options: dict[str, Any]) -> None:
+    start, gradients = gradients_for((3, 2), 1, seed=5)[0], gradients_for((3, 2), 3)
+    p = tg.tensor(start, device=device.device, requires_grad=True)
+    o = optimizer([p], **options)
+    for g in gradients:
+        take(o, [p], [g])
+    assert p.device == device.device
+    np.testing.assert_allclose(host(p), by_hand(start, gradients, **options), rtol=1e-12)
+    o.load_state_dict(copy.deepcopy(o.state_dict()))
+    take(o, [p], [gradients[0]])
+    np.testing.assert_allclose(host(p), by_hand(start, [*gradients, gradients[0]], **options), rtol=1e-12)
+
+
+@each_case
+def test_a_loaded_state_goes_on_identically(optimizer: Any, by_hand: Callable[..., Array],
+                                            options: dict[str, Any]) -> None:
+    gradients = [gradients_for((4,), 8), gradients_for((2, 2), 8, seed=1)]
+
+    def parameters() -> list[tg.Tensor]:
+        return [tg.ones(4, dtype="float64", requires_grad=True), tg.ones(2, 2, dtype="float64", requires_grad=True)]
+
+    straight, first = parameters(), parameters()
+    o = optimizer([{"params": [straight[0]]}, {"params": [straight[1]], "lr": 0.3}], **options)
+    half = optimizer([{"params": [first[0]]}, {"params": [first[1]], "lr": 0.3}], **options)
+    for i in range(4):
+        take(o, straight, [g[i] for g in gradients])
+        take(half, first, [g[i] for g in gradients])
+    second = [p.detach().clone().requires_grad_() for p in first]
+    other = optimizer([{"params": [second[0]]}, {"params": [second[1]]}], **options)
+    saved = copy.deepcopy(half.state_dict())
+    other.load_state_dict(saved)
+    for i in range(4, 8):
+        take(o, straight, [g[i] for g in gradients])
+        take(other, second, [g[i] for g in gradients])
+    for a, b in zip(straight, second, strict=True):
+        np.testing.assert_array_equal(a.array, b.array)
+    theirs, ours = ([x.array for state in states for x in state.values() if isinstance(x, tg.Tensor)]
+                    for states in (other.state.values(), saved["state"].values()))
+    assert len(theirs) == len(ours)
+    assert not any(np.shares_memory(x, y) for x in ours for y in theirs)
+
+
+def test_state_dict_has_the_format_of_pytorch() -> None:
+    a, b, c = (tg.ones(n, requires_grad=True) for n in (1, 2, 3))
+    o = SGD([{"params": [a, b]}, {"params": c, "lr": 1.0}], lr=0.5, momentum=0.9)
+    assert o.state_dict()["state"] == {}
+    b.grad, c.grad = tg.ones(2), tg.ones(3)
+    o.step()
+    state = o.state_dict()
+    assert {k: list(v) for k, v in state["state"].items()} == {1: ["momentum_buffer"], 2: ["momentum_buffer"]}
+    common = {"momentum": 0.9, "dampening": 0, "weight_decay": 0, "nesterov": False, "maximize": False}
+    assert state["param_groups"] == [{"lr": 0.5, **common, "params": [0, 1]}, {"lr": 1.0, **common, "params": [2]}]
+    adam = Adam([a])
+    a.grad = tg.ones(1)
+    adam.step()
+    assert list(adam.state_dict()["state"][0]) == ["step", "exp_avg", "exp_avg_sq"]
+    assert adam.state_dict()["state"][0]["step"] == 1
+
+
+def test_groups_have_their_own_options() -> None:
+    a, b = (tg.ones(2, dtype="float64", requires_grad=True) for _ in range(2))
+    o = SGD([{"params": [a], "lr": 0.5, "momentum": 0.9}], lr=0.1)
+    o.add_param_group({"params": b, "weight_decay": 0.2})
+    gradients = gradients_for((2,), 3)
+    for g in gradients:
+        take(o, [a, b], [g, g])
+    np.testing.assert_allclose(a.array, sgd_by_hand(np.ones(2), gradients, 0.5, 0.9), rtol=1e-14)
+    np.testing.assert_allclose(b.array, sgd_by_hand(np.ones(2), gradients, 0.1, weight_decay=0.2), rtol=1e-14)
+
+
+def test_parameters_without_gradient_are_left_alone() -> None:
+    a, b = (tg.ones(2, dtype="float64", requires_grad=True) for _ in range(2))
+    for o in (SGD([a, b], lr=1.0, momentum=0.5, weight_decay=0.1), Adam([a, b], weight_decay=0.1)):
+        b.grad = tg.ones(2, dtype="float64")
+        o.step()
+        assert a.tolist() == [1.0, 1.0]
+        assert a not in o.state
+    a.grad = tg.ones(2, dtype="float64")
+    o.step()
+    assert (o.state[a]["step"], o.state[b]["step"]) == (1, 2)
+
+
+def test_a_schedule_may_change_the_learning_rate() -> None:
+    a = tg.ones(1, dtype="float64", requires_grad=True)
+    o = SGD([a], lr=1.0)
+    for lr in (1.0, 0.5, np.float64(0.25)):
+        o.param_groups[0]["lr"] = lr
+        take(o, [a], [np.ones(1)])
+    assert a.item() == 1 - 1.75
+
+
+def test_a_numpy_number_as_lr_does_not_widen_float32() -> None:
+    a = tg.tensor([1.0], requires_grad=True)
+    b = tg.tensor([1.0], requires_grad=True)
+    take(SGD([a], lr=np.float64(0.1)), [a], [np.array([0.3])])
+    take(SGD([b], lr=0.1), [b], [np.array([0.3])])
+    assert a.item() == b.item()
+
+
+def test_step_calls_the_closure_with_gradients_enabled() -> None:
+    a = tg.ones(2, requires_grad=True)
+    o = SGD([a], lr=0.5)
+
+    def closure() -> tg.Tensor:
+        o.zero_grad()
+        loss: tg.Tensor = (a * a).sum()
+        loss.backward()
+        return loss
+
+    with tg.no_grad():
+        loss = o.step(closure)
+    assert loss.item() == 2.0
+    assert a.tolist() == [0.0, 0.0]
+    assert o.step() is None
+
+
+def test_zero_grad() -> None:
+    a, b = (tg.ones(2, requires_grad=True) for _ in range(2))
+    a.grad = kept = tg.ones(2)
+    o = SGD([a, b])
+    o.zero_grad(set_to_none=False)
+    assert (a.grad.tolist(), b.grad) == ([0.0, 0.0], None)
+    assert np.shares_memory(kept.array, a.grad.array)
+    o.zero_grad()
+    assert a.grad is None
+
+
+@pytest.mark.parametrize(("make", "error", "text"), [
+    (lambda p: SGD([p], lr=-1), ValueError, "Invalid learning rate: -1"),
+    (lambda p: SGD([p], momentum=-1), ValueError, "Invalid momentum value: -1"),
+    (lambda p: SGD([p], weight_decay=-1), ValueError, "Invalid weight_decay value: -1"),
+    (lambda p: SGD([p], nesterov=True), ValueError, "Nesterov momentum requires a momentum and zero dampening"),
+    (lambda p: SGD([p], momentum=0.9, dampening=0.1, nesterov=True), ValueError, "Nesterov"),
+    (lambda p: SGD([{"params": [p], "lr": -2}]), ValueError, "Invalid learning rate: -2"),
+    (lambda p: Adam([p], lr=-1), ValueError, "Invalid learning rate: -1"),
+    (lambda p: Adam([p], eps=-1), ValueError, "Invalid epsilon value: -1"),
+    (lambda p: Adam([p], betas=(1.0, 0.9)), ValueError, "Invalid beta parameter at index 0: 1.0"),
+    (lambda p: Adam([p], betas=(0.9, -0.1)), ValueError, "Invalid beta parameter at index 1: -0.1"),
+    (lambda p: Adam([p], weight_decay=-1), ValueError, "Invalid weight_decay value: -1"),
+    (SGD, TypeError, "iterable of Tensors or dicts"),
+    (lambda p: SGD([]), ValueError, "optimizer got an empty parameter list"),
+    (lambda p: SGD([1.0]), TypeError, "can only optimize Tensors, but one of the params is float"),
+    (lambda p: SGD([p * 2]), ValueError, "can't optimize a non-leaf Tensor"),
+    (lambda p: SGD([{"params": p}, {"params": p}]), ValueError, "more than one parameter group"),
+    (lambda p: SGD([{"params": {p}}]), TypeError, "ordered collections"),
+])
+def test_what_an_optimizer_refuses(make: Callable[[Any], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make(tg.ones(2, requires_grad=True))
+
+
+def test_a_state_that_does_not_fit_changes_nothing() -> None:
+    a, b = (tg.ones(2, requires_grad=True) for _ in range(2))
+    o = SGD([a, b], lr=0.5, momentum=0.9)
+    take(o, [a, b], [np.ones(2), np.ones(2)])
+    before = copy.deepcopy(o.state_dict())
+    for wrong in (SGD([a]), SGD([{"params": a}, {"params": b}])):
+        with pytest.raises(ValueError, match="parameter group"):
+            o.load_state_dict(wrong.state_dict())
+    bad = copy.deepcopy(before)
+    bad["param_groups"][0]["lr"] = -1
+    with pytest.raises(ValueError, match="Invalid learning rate"):
+        o.load_state_dict(bad)
+    assert str(o.state_dict()) == str(before)
+
+
+def test_repr() -> None:
+    assert repr(SGD([tg.ones(1, requires_grad=True)], lr=0.1)) == """SGD (
+Parameter Group 0
+    dampening: 0
+    lr: 0.1
+    maximize: False
+    momentum: 0
+    nesterov: False
+    weight_decay: 0
+)"""
+
+
+def test_a_step_is_noticed_by_backward() -> None:
+    w = tg.ones(2, requires_grad=True)
+    x = tg.ones(2, requires_grad=True)
+    loss = (w * x).sum()  # x's derivative needs w
+    take(SGD([w], lr=0.5), [w], [np.ones(2)])
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+class Recorder(graph.Observer):
+    """Records a program as capture does: updates, and where each of their numbers comes from."""
+
+    def __init__(self) -> None:
+        self.program: list[Callable[[], Any]] = []
+        self.numbers: list[Any] = []
+
+    def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        place = len(self.numbers)
+        self.numbers.append(function(*args))
+
+        def again() -> None:
+            self.numbers[place] = function(*args)
+
+        self.program.append(again)
+        return Number(self.numbers[place], place) if isinstance(self.numbers[place], float) else self.numbers[place]
+
+    def called(self, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        def again() -> None:
+            numbers = [self.numbers[s.place] if isinstance(s, Number) else s for s in settings]
+            op.forward(**dict(zip(op.operands, operands, strict=True)), **dict(zip(op.settings, numbers, strict=True)))
+
+        self.program.append(again)
+
+
+class Number(float):
+    """A float that knows which live call it came from."""
+
+    place: int
+
+    def __new__(cls, value: float, place: int) -> Number:
+        new = super().__new__(cls, value)
+        new.place = place
+        return new
+
+
+@each_case
+def test_replaying_a_recorded_first_step_is_stepping(optimizer: Any, by_hand: Callable[..., Array],
+                                                     options: dict[str, Any]) -> None:
+    """Counts advance, rates are read anew, and the first step's exception for momentum is not frozen."""
+    p, q = (tg.tensor(np.arange(4.0), requires_grad=True) for _ in range(2))
+    o, eager = optimizer([p], **options), optimizer([q], **options)
+    gradients = gradients_for((4,), 6)
+    p.grad = tg.tensor(gradients[0])
+    recorder = Recorder()
+    with observing(recorder):
+        o.step()
+    take(eager, [q], [gradients[0]])
+    for i, g in enumerate(gradients[1:]):
+        p.grad.array[...] = g
+        for any_optimizer in (o, eager):
+            any_optimizer.param_groups[0]["lr"] = 0.2 / (i + 1)
+        for replay in recorder.program:
+            replay()
+        take(eager, [q], [g])
+        np.testing.assert_array_equal(p.array, q.array)
+    take(o, [p], [gradients[0]])  # and eagerly on from there
+    take(eager, [q], [gradients[0]])
+    np.testing.assert_array_equal(p.array, q.array)
+
+
+def test_changes_that_a_captured_step_must_know_of() -> None:
+    a, b = (tg.ones(1, requires_grad=True) for _ in range(2))
+    o = SGD([a])
+    changes: list[Callable[[], Any]] = [lambda: o.load_state_dict(o.state_dict()),
+                                        lambda: o.add_param_group({"params": b})]
+    for change in changes:
+        before = graph.state_version
+        change()
+        assert graph.state_version != before
+    before = graph.state_version
+    o.zero_grad()
+    a.grad = tg.ones(1)
+    o.step()
+    assert graph.state_version == before
