@@ -198,9 +198,11 @@ class Tensor(graph.Tensor):
         assert self.node is not None
         if self.node.hooks is None:
             self.node.hooks = []
-        self.node.hooks.append(hook)
+        hooks = self.node.hooks
+        retaining = 0 if isinstance(hook, _RetainGrad) else sum(isinstance(h, _RetainGrad) for h in hooks)
+        hooks.insert(len(hooks) - retaining, hook)  # `.grad` is what all other hooks have made of the gradient
         state_changed()
-        return RemovableHandle(self.node.hooks, hook)
+        return RemovableHandle(hooks, hook)
 
     # --- the array ------------------------------------------------------------------------------------------------
 
@@ -547,7 +549,8 @@ class Tensor(graph.Tensor):
         if dim is None:
             return self.reshape([n for n in self.shape if n != 1])
         axis = range(max(self.ndim, 1))[dim]
-        return self if self.ndim == 0 or self.shape[axis] != 1 else self.reshape([*self.shape[:axis], *self.shape[axis + 1 :]])
+        removed = self.shape[axis : axis + 1] == (1,)
+        return self.reshape([*self.shape[:axis], *self.shape[axis + 1 :]] if removed else self.shape)
 
     def unsqueeze(self, dim: _int) -> Tensor:
         """With a new axis of size 1 at `dim`."""
@@ -569,7 +572,7 @@ class Tensor(graph.Tensor):
         """
         if self.ndim > 2:
             raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
-        return self if self.ndim < 2 else ops.transpose(self, 0, 1)  # type: ignore[no-any-return]
+        return self.reshape(self.shape) if self.ndim < 2 else ops.transpose(self, 0, 1)  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Tensor:
@@ -712,6 +715,18 @@ def make_view(array: Any, node: Node | None, source: Tensor, op: Op, settings: t
 
 
 complete(Tensor, make_view)
+
+
+class _RetainGrad:
+    """The hook of `retain_grad`."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = weakref.ref(tensor)
+
+    def __call__(self, gradient: Tensor) -> None:
+        tensor = self.tensor()
+        if tensor is not None:
+            deposit(tensor, own(gradient if gradient.node is not None else gradient.array))
 
 
 class RemovableHandle:

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import graph, ops
-from .graph import Array, Leaf, is_grad_enabled
-from .op import Op, op, update
+from .graph import Array, Leaf, Node
+from .op import Op, op, update, wrap
 
 T = TypeVar("T", bound=graph.Tensor)
 Path = Any
@@ -61,21 +61,55 @@ def write(target: T, result: Any) -> T:
     Raises RuntimeError for a leaf that requires grad outside `no_grad`, for a result of another shape and for one whose
     dtype the target cannot hold.
     """
-    base = getattr(target, "_base", target)
-    recording = is_grad_enabled()
-    if recording and isinstance(base.node, Leaf) or (recording and isinstance(target.node, Leaf)):
-        what = "a leaf Variable" if base is target else "a view of a leaf Variable"
+    check_fits(target, result)
+    if result.array.dtype != target.array.dtype:
+        result = ops.to_dtype(result, target.array.dtype)
+    if result.node is None:  # nothing requires grad, or `no_grad`
+        assign(target.array, result.array)
+        return target
+    base: Any = getattr(target, "_base", target)
+    check_recordable(target, base)
+    keep_old_values(result.node, target.array)
+    assign(target.array, result.array)
+    if base is not target:
+        result = view_put(base, result, target._path)  # type: ignore[attr-defined]
+    rebase(base, result.node)
+    return target
+
+
+def check_recordable(target: graph.Tensor, base: graph.Tensor) -> None:
+    """Raise RuntimeError where a recorded write would cut a leaf, or a part of a leaf, from its gradient."""
+    if isinstance(base.node, Leaf) or isinstance(target.node, Leaf):
+        what = "a leaf Variable" if isinstance(target.node, Leaf) else "a view of a leaf Variable"
         raise RuntimeError(f"{what} that requires grad is being used in an in-place operation. "
                            "Do it inside `with no_grad():`, or write to a copy, x.clone().")
-    check_fits(target, result)
-    assign(target.array, result.array)
-    if not recording:
-        return target
-    if base is target:
-        target.node = result.node
-    elif result.node is not None or base.node is not None:
-        base.node = view_put(base, result, target._path).node  # type: ignore[attr-defined]
-    return target
+    if target.node is None and base.node is not None:
+        raise RuntimeError("A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+                           "Take the view outside of no_grad(), or write inside of it.")
+
+
+def keep_old_values(node: Any, array: Array) -> None:
+    """Where the op that computed the new values has saved the old ones, let it have a copy: they are about to go."""
+    owner = graph.owner_of(array)
+    for slot, _ in node.kept:
+        saved = getattr(node, slot, None)
+        if hasattr(saved, "dtype") and graph.owner_of(saved) is owner:
+            setattr(node, slot, ops.clone(wrap(saved, None)).array)  # an op, so that observers know of the copy
+
+
+def rebase(tensor: graph.Tensor, node: Node | None) -> None:
+    """Give a tensor its new history.  The hook of `retain_grad` goes along: it wants the gradient of the latest values."""
+    before = tensor.node
+    tensor.node = node
+    if before is not None and before.hooks and node is not None:
+        moving = [hook for hook in before.hooks if getattr(hook, "keeps_grad_of", _nobody)() is tensor]
+        if moving:
+            before.hooks[:] = [hook for hook in before.hooks if hook not in moving]
+            node.hooks = [*(node.hooks or ()), *moving]
+
+
+def _nobody() -> None:
+    """The weak reference of a hook that keeps nobody's gradient."""
 
 
 def check_fits(target: graph.Tensor, result: graph.Tensor) -> None:
@@ -84,6 +118,6 @@ def check_fits(target: graph.Tensor, result: graph.Tensor) -> None:
         raise RuntimeError(f"output with shape {target.array.shape} doesn't match the broadcast shape {result.array.shape}")
     if not np.can_cast(result.array.dtype, target.array.dtype, "same_kind"):
         raise RuntimeError(f"result type {result.array.dtype} can't be cast to the desired output type {target.array.dtype}")
-    if 0 in target.array.strides and any(s == 0 and n > 1 for s, n in zip(target.array.strides, target.array.shape, strict=True)):
+    if target.array.size and 0 in target.array.strides and any(s == 0 and n > 1 for s, n in zip(target.array.strides, target.array.shape, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
                            "location. Please clone() the tensor before performing the operation.")

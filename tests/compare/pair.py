@@ -43,7 +43,7 @@ def attempt(function: Callable[..., Any], *args: Any) -> Any:
 
 def array_of(x: Any) -> Array:
     """The values of a tensor of either library."""
-    return np.asarray(x.detach().numpy())
+    return np.asarray(x.detach().clone().numpy())  # cloned: PyTorch has zeros without memory
 
 
 def dtype_of(x: Any) -> str:

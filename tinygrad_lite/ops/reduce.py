@@ -28,7 +28,7 @@ def axis_of(dim: Dim, ndim: int) -> int | tuple[int, ...] | None:
     if dim.__class__ is int:
         return None if ndim == 0 and dim in (0, -1) else dim  # type: ignore[return-value]
     dims = tuple(dim)  # type: ignore[arg-type]
-    return None if not dims or (ndim == 0 and not {*dims} - {0, -1}) else dims
+    return None if not dims or (ndim == 0 and dims in ((0,), (-1,))) else dims
 
 
 def count_of(shape: Sequence[int], dim: Dim) -> int:
@@ -51,7 +51,7 @@ def unreduce(g, input_shape, dim, keepdim):
     return reshape(g, tuple(shape))
 
 
-@op(tex=r"\sum {input}", promotion="none")
+@op(tex=r"\sum_{{{dim}}} {input}", promotion="none")
 def sum(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """The sum over `dim`; integers and bool give int64.
 
@@ -68,7 +68,7 @@ def _(g, input_shape, dim, keepdim):
     return unreduce(g, input_shape, dim, keepdim)  # the walk broadcasts it
 
 
-@op(tex=r"\frac{{1}}{{m}} \sum {input}", promotion="none")
+@op(tex=r"\operatorname{{mean}}_{{{dim}}}({input})", promotion="none")
 def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """The mean over `dim`.
 
@@ -85,7 +85,7 @@ def _(g, input_shape, dim, keepdim):
     return unreduce(g, input_shape, dim, keepdim) / (count_of(input_shape, dim) or 1)
 
 
-@op(tex=r"\max {input}", promotion="none")
+@op(tex=r"\max_{{{dim}}} {input}", promotion="none")
 def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """The largest element over `dim`; elements that tie share the gradient evenly.
 
@@ -94,7 +94,7 @@ def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     return np.max(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
 
 
-@op(tex=r"\min {input}", promotion="none")
+@op(tex=r"\min_{{{dim}}} {input}", promotion="none")
 def amin(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """The smallest element over `dim`; elements that tie share the gradient evenly.
 
@@ -110,19 +110,19 @@ def _(g, input, input_shape, y, dim, keepdim):
     return best * (unreduce(g, input_shape, dim, keepdim) / sum(best, dim, True))
 
 
-@op(tex=r"\arg\max {input}", promotion="none")
+@op(tex=r"\arg\max_{{{dim}}} {input}", promotion="none")
 def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the (first) largest element along `dim`, or of the flattened input; int64."""
     return np.argmax(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
 
 
-@op(tex=r"\arg\min {input}", promotion="none")
+@op(tex=r"\arg\min_{{{dim}}} {input}", promotion="none")
 def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the (first) smallest element along `dim`, or of the flattened input; int64."""
     return np.argmin(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
 
 
-@op(tex=r"\log \sum e^{{{input}}}", promotion="float")
+@op(tex=r"\log \sum_{{{dim}}} e^{{{input}}}", promotion="float")
 def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
     axis = axis_of(dim, input.ndim)

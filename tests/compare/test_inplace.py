@@ -1,0 +1,285 @@
+"""Random programs of ops, views and in-place writes: the same gradients as PyTorch, or both refuse.
+
+Each step runs here and in PyTorch.  Where PyTorch refuses to differentiate a program and we do not, the program is run
+a third time, in PyTorch's mode that keeps copies of all that is overwritten: our gradient has to be that one.  So a
+gradient is never silently wrong.  What differs besides is named here, and nothing else is allowed:
+
+- A tensor that was taken as a view under `no_grad`, or before its base was told to require grad, becomes differentiable
+  in PyTorch with the next write to its memory, even one under `no_grad`.  Here it stays a constant until a write is
+  recorded; the program goes on without that tensor.
+- A part of an expanded tensor is read-only here, as it is in NumPy, even if its elements do not overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from .pair import BOTH, OURS, THEIRS, Array, array_of, attempt
+
+VIEWS: dict[str, Callable[[Any], Any]] = {
+    "x[0]": lambda x: x[0],
+    "x[-1]": lambda x: x[-1],
+    "x[1:]": lambda x: x[1:],
+    "x[..., ::2]": lambda x: x[..., ::2],
+    "x[None]": lambda x: x[None],
+    "x[...]": lambda x: x[...],
+    "x[..., 0]": lambda x: x[..., 0],
+    "x.T": lambda x: x.transpose(0, -1),
+    "x.permute": lambda x: x.permute(*range(x.ndim)[::-1]),
+    "x.view(-1)": lambda x: x.view(-1),
+    "x.reshape(-1)": lambda x: x.reshape(-1),
+    "x.reshape(3, 2)": lambda x: x.reshape(3, 2),
+    "x.unsqueeze(-1)": lambda x: x.unsqueeze(-1),
+    "x.squeeze()": lambda x: x.squeeze(),
+    "x.squeeze(0)": lambda x: x.squeeze(0),
+    "x.flatten()": lambda x: x.flatten(),
+    "x.t()": lambda x: x.t(),
+    "x.expand": lambda x: x.expand(2, *x.shape),
+    "x.detach()": lambda x: x.detach(),
+    "x.contiguous()": lambda x: x.contiguous(),
+}
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "sin": lambda x: x.sin(),
+    "tanh": lambda x: x.tanh(),
+    "sigmoid": lambda x: x.sigmoid(),
+    "exp": lambda x: (-x * x).exp(),
+    "square": lambda x: x * x,
+    "power": lambda x: x**3,
+    "abs": lambda x: x.abs(),
+    "sqrt": lambda x: (x * x + 1).sqrt(),
+    "relu": lambda x: x.relu(),
+    "clamp": lambda x: x.clamp(-0.5, 0.5),
+    "sum": lambda x: x.sum(-1),
+    "mean": lambda x: x.mean(0, keepdim=True),
+    "max": lambda x: x.max(0)[0],
+    "amax": lambda x: x.amax(-1),
+    "softmax": lambda x: x.softmax(-1),
+    "logsumexp": lambda x: x.logsumexp(0),
+    "gram": lambda x: x @ x.transpose(0, -1),
+    "rows": lambda x: x[[0, -1, 0]],
+    "positive": lambda x: x[x > 0],
+    "clone": lambda x: x.clone(),
+    "2 * x": lambda x: 2 * x,
+}
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / (y * y + 1),
+    "matmul": lambda x, y: x @ y,
+}
+WRITES: dict[str, Callable[[Any, Any], Any]] = {
+    "add_": lambda x, y: x.add_(y),
+    "sub_(alpha)": lambda x, y: x.sub_(y, alpha=3),
+    "mul_": lambda x, y: x.mul_(y),
+    "div_": lambda x, y: x.div_(y * y + 1),
+    "pow_": lambda x, y: x.pow_(2),
+    "clamp_": lambda x, y: x.clamp_(-0.5, 0.5),
+    "copy_": lambda x, y: x.copy_(y),
+    "zero_": lambda x, y: x.zero_(),
+    "fill_": lambda x, y: x.fill_(0.5),
+    "x += y": lambda x, y: x.__iadd__(y),
+    "x *= y": lambda x, y: x.__imul__(y),
+    "x[0] = y": lambda x, y: x.__setitem__(0, y),
+    "x[0] = 2": lambda x, y: x.__setitem__(0, 2.0),
+    "x[..., 1:] = y": lambda x, y: x.__setitem__((..., slice(1, None)), y),
+    "x[...] = y": lambda x, y: x.__setitem__(..., y),
+    "x[x > 0] = y": lambda x, y: x.__setitem__(x > 0, y),
+    "x[[0, -1]] = y": lambda x, y: x.__setitem__([0, -1], y),
+    "x[-1] += y": lambda x, y: x.__setitem__(-1, x[-1].__iadd__(y)),
+    "x[..., 0] *= y": lambda x, y: x.__setitem__((..., 0), x[..., 0].__imul__(y)),
+}
+
+
+class Step(NamedTuple):
+    """One step of a program, on the tensors with these numbers."""
+
+    kind: str
+    name: str = ""
+    first: int = 0
+    second: int = 0
+    grad: bool = True
+    values: Array = np.zeros(())
+
+    def run(self, library: Any, tensors: list[Any]) -> Any:
+        """Perform it; the tensor that it adds, if any."""
+        with nullcontext() if self.grad else library.T.no_grad():
+            x, y = (tensors[k] if k < len(tensors) else None for k in (self.first, self.second))
+            match self.kind:
+                case "new":
+                    return library.new(self.values.copy()).requires_grad_(self.name == "leaf")
+                case "view":
+                    return VIEWS[self.name](x)
+                case "function":
+                    return FUNCTIONS[self.name](x)
+                case "operator":
+                    return OPERATORS[self.name](x, y)
+                case "write":
+                    WRITES[self.name](x, y)
+                case "write copy":
+                    WRITES[self.name](x, y.clone())
+                case "write constant":
+                    WRITES[self.name](x, library.new(self.values))
+                case "requires_grad_":
+                    x.requires_grad_()
+        return None
+
+
+def scalar_of(library: Any, tensors: list[Any], chosen: set[int]) -> Any:
+    """A number that depends on the chosen tensors, in a way of its own on each of their elements."""
+    total: Any = 0
+    for k in sorted(chosen):
+        count = int(np.prod(tensors[k].shape))
+        total = total + (tensors[k] * library.new(np.cos(np.arange(count) + k).reshape(tuple(tensors[k].shape)))).sum()
+    return total
+
+
+def gradients(library: Any, tensors: list[Any], chosen: set[int], wanted: list[int], again: bool) -> list[Array]:
+    """The gradients of `scalar_of` at the wanted tensors; with `again` those of their squares' sum follow."""
+    inputs = [tensors[k] for k in wanted]
+    found = library.grad(scalar_of(library, tensors, chosen), inputs, retain_graph=True, create_graph=again, allow_unused=True)
+    found = [library.T.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+    arrays = [array_of(g) for g in found]
+    if again and any(g.requires_grad for g in found):
+        total = sum((g * g).sum() for g in found)
+        second = library.grad(total, inputs, retain_graph=True, allow_unused=True)
+        arrays += [np.zeros(tuple(x.shape)) if g is None else array_of(g) for g, x in zip(second, inputs, strict=True)]
+    return arrays
+
+
+def read_only(x: Any) -> bool:
+    return isinstance(x, OURS.T.Tensor) and not x.array.flags.writeable
+
+
+class Programs(RuleBasedStateMachine):
+    """Programs of at most `LIMIT` tensors."""
+
+    LIMIT = 9
+    number = st.integers(0, LIMIT - 1)
+
+    @initialize()
+    def start(self) -> None:
+        self.steps: list[Step] = []
+        self.ours: list[Any] = []
+        self.theirs: list[Any] = []
+        self.dropped: set[int] = set()
+        for name in ("leaf", "constant"):
+            self.step(Step("new", name, values=np.sin(np.arange(1.0, 7.0) + len(self.ours)).reshape(2, 3)))
+
+    def at(self, number: int) -> int:
+        """The number of a tensor that is there."""
+        there = [k for k in range(len(self.ours)) if k not in self.dropped]
+        return there[number % len(there)]
+
+    def step(self, step: Step) -> None:
+        """Run a step in both libraries; it is kept if both could do it."""
+        ours, theirs = attempt(step.run, OURS, self.ours), attempt(step.run, THEIRS, self.theirs)
+        if isinstance(ours, Exception) and isinstance(theirs, Exception):
+            return
+        if "read-only" in str(ours) and "write" in step.kind:
+            self.rewind()
+            return
+        assert not isinstance(ours, Exception), f"only ours raised: {ours!r} in {step}"
+        assert not isinstance(theirs, Exception), f"only PyTorch raised: {theirs!r} in {step}"
+        self.steps.append(step)
+        if theirs is not None:
+            self.ours.append(ours)
+            self.theirs.append(theirs)
+
+    def rewind(self) -> None:
+        """Bring PyTorch's tensors back to before a step that only it could do."""
+        self.theirs = []
+        for step in self.steps:
+            made = step.run(THEIRS, self.theirs)
+            self.theirs += [] if made is None else [made]
+
+    def kind_of_write(self, name: str, first: int, second: int) -> str:
+        """How to write without overlap, which PyTorch refuses: by way of a copy if the two share memory."""
+        shared = np.shares_memory(self.ours[first].array, self.ours[second].array)
+        return "write copy" if shared and (first != second or name.startswith("x[")) else "write"
+
+    @precondition(lambda self: len(self.ours) < self.LIMIT)
+    @rule(name=st.sampled_from(["leaf", "constant"]), shape=st.sampled_from([(), (3,), (2, 3), (2, 1), (3, 3)]))
+    def create(self, name: str, shape: tuple[int, ...]) -> None:
+        count = int(np.prod(shape))
+        self.step(Step("new", name, values=np.cos(np.arange(count) * 1.7 + len(self.ours)).reshape(shape)))
+
+    @precondition(lambda self: len(self.ours) < self.LIMIT)
+    @rule(name=st.sampled_from([*VIEWS]), x=number, grad=st.sampled_from([True, True, True, False]))
+    def view(self, name: str, x: int, grad: bool) -> None:
+        self.step(Step("view", name, self.at(x), grad=grad))
+
+    @precondition(lambda self: len(self.ours) < self.LIMIT)
+    @rule(name=st.sampled_from([*FUNCTIONS]), x=number)
+    def function(self, name: str, x: int) -> None:
+        self.step(Step("function", name, self.at(x)))
+
+    @precondition(lambda self: len(self.ours) < self.LIMIT)
+    @rule(name=st.sampled_from([*OPERATORS]), x=number, y=number)
+    def operator(self, name: str, x: int, y: int) -> None:
+        self.step(Step("operator", name, self.at(x), self.at(y)))
+
+    @rule(name=st.sampled_from([*WRITES]), x=number, y=number, grad=st.sampled_from([True, True, False]))
+    def write(self, name: str, x: int, y: int, grad: bool) -> None:
+        first, second = self.at(x), self.at(y)
+        self.step(Step(self.kind_of_write(name, first, second), name, first, second, grad))
+
+    @rule(name=st.sampled_from([*WRITES]), x=number, value=st.sampled_from([0.5, [0.25, -1.5, 2.0]]), grad=st.booleans())
+    def write_constant(self, name: str, x: int, value: Any, grad: bool) -> None:
+        self.step(Step("write constant", name, self.at(x), grad=grad, values=np.asarray(value)))
+
+    @rule(x=number)
+    def require_grad(self, x: int) -> None:
+        self.step(Step("requires_grad_", first=self.at(x)))
+
+    @rule(outputs=st.sets(number, min_size=1, max_size=3), again=st.booleans())
+    def differentiate(self, outputs: set[int], again: bool) -> None:
+        chosen = {self.at(k) for k in outputs}
+        # A view is left out: what its gradient means depends on when its history was last made anew.
+        wanted = [k for k, x in enumerate(self.theirs) if k not in self.dropped and x.requires_grad and not x._is_view()]
+        if not wanted:
+            return
+        ours, theirs = (attempt(gradients, library, tensors, chosen, wanted, again)
+                        for library, tensors in ((OURS, self.ours), (THEIRS, self.theirs)))
+        if isinstance(theirs, Exception) and not isinstance(ours, Exception):
+            theirs = self.gradients_with_copies(chosen, wanted, again)
+        if isinstance(theirs, Exception):
+            assert isinstance(ours, Exception), f"only PyTorch raised: {theirs!r}"
+            return
+        assert not isinstance(ours, Exception), f"only ours raised: {ours!r}"
+        for k, a, b in zip(wanted * 2, ours, theirs, strict=False):
+            np.testing.assert_allclose(a, b, 1e-8, 1e-8, err_msg=f"gradient of {chosen} at {k}")
+        assert len(ours) == len(theirs)
+
+    def gradients_with_copies(self, chosen: set[int], wanted: list[int], again: bool) -> Any:
+        """PyTorch's gradients where overwritten values do not matter: the truth about a program that it refuses."""
+        with torch.autograd.graph.allow_mutation_on_saved_tensors():
+            tensors: list[Any] = []
+            for step in self.steps:
+                made = step.run(THEIRS, tensors)
+                tensors += [] if made is None else [made]
+            return attempt(gradients, THEIRS, tensors, chosen, wanted, again)
+
+    @invariant()
+    def all_tensors_are_equal(self) -> None:
+        for k, (x, y) in enumerate(zip(getattr(self, "ours", ()), getattr(self, "theirs", ()), strict=True)):
+            if k in self.dropped:
+                continue
+            assert tuple(x.shape) == tuple(y.shape)
+            np.testing.assert_allclose(array_of(x), array_of(y), 1e-9, 1e-9, err_msg=f"value of {k}")
+            if y.requires_grad and not x.requires_grad and y._is_view() and y._base.requires_grad:
+                self.dropped.add(k)  # the first of the named differences
+                continue
+            assert (x.requires_grad, x.is_leaf) == (y.requires_grad, y.is_leaf), f"requires_grad, is_leaf of {k}"
+
+
+TestPrograms = Programs.TestCase
+TestPrograms.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
