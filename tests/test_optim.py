@@ -326,7 +326,7 @@ class Number(float):
 @each_case
 def test_replaying_a_recorded_first_step_is_stepping(optimizer: Any, by_hand: Callable[..., Array],
                                                      options: dict[str, Any]) -> None:
-    """Counts advance, rates are read anew, and the first step's exception for momentum is not frozen."""
+    """Counts advance, options are read anew, and the first step's exception for momentum is not frozen."""
     p, q = (tg.tensor(np.arange(4.0), requires_grad=True) for _ in range(2))
     o, eager = optimizer([p], **options), optimizer([q], **options)
     gradients = gradients_for((4,), 6)
@@ -338,7 +338,10 @@ def test_replaying_a_recorded_first_step_is_stepping(optimizer: Any, by_hand: Ca
     for i, g in enumerate(gradients[1:]):
         p.grad.array[...] = g
         for any_optimizer in (o, eager):
-            any_optimizer.param_groups[0]["lr"] = 0.2 / (i + 1)
+            group = any_optimizer.param_groups[0]
+            group |= {"lr": 0.2 / (i + 1), "weight_decay": 0.01 * i, "maximize": i == 3}
+            if "nesterov" in group:
+                group |= {"momentum": group["momentum"] / 2, "dampening": 0.1 * i, "nesterov": i == 4}
         for replay in recorder.program:
             replay()
         take(eager, [q], [g])

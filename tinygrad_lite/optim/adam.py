@@ -11,12 +11,12 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..op import update
-from .optimizer import Optimizer, holds, read
+from .optimizer import Optimizer, read
 
 
 @update("param", "mean", "square", "largest")
 def adapt(param: Array, grad: Array, mean: Array, square: Array, largest: Array | None, step_size: float,
-          correction: float, beta1: float, beta2: float, eps: float, weight_decay: float, maximize: bool) -> None:
+          correction: float, beta1: float, beta2: float, eps: float, weight_decay: float, maximize: float) -> None:
     """One step of one parameter, with the running means of its gradient and of the square of its gradient."""
     if maximize:
         grad = -grad
@@ -99,7 +99,7 @@ class Adam(Optimizer):
         loss = self.evaluate(closure)
         for group in self.param_groups:
             beta1, beta2, eps = live(_beta, group, 0), live(_beta, group, 1), live(read, group, "eps")
-            weight_decay, maximize = live(read, group, "weight_decay"), live(holds, group, "maximize")
+            weight_decay, maximize = live(read, group, "weight_decay"), live(read, group, "maximize")
             for p in group["params"]:
                 grad = p.grad
                 if grad is None:

@@ -161,10 +161,8 @@ def _copy_for(p: Tensor, key: str, value: Any) -> Any:
 
 
 def read(group: dict[str, Any], option: str) -> float:
-    """An option as a number.  For `live`, so that a captured step sees a schedule change it."""
+    """An option as a float, also a flag: for `live`, so that a captured step follows a schedule that changes it.
+
+    Floats are what a recording can tell apart; there is only one True.
+    """
     return float(group[option])
-
-
-def holds(group: dict[str, Any], option: str) -> bool:
-    """Whether an option is on.  For `live`."""
-    return bool(group[option])

@@ -10,12 +10,12 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..op import update
-from .optimizer import Optimizer, holds, read
+from .optimizer import Optimizer, read
 
 
 @update("param", "buffer")
 def descend(param: Array, grad: Array, buffer: Array | None, lr: float, momentum: float, share: float,
-            weight_decay: float, nesterov: bool, maximize: bool) -> None:
+            weight_decay: float, nesterov: float, maximize: float) -> None:
     """One step of one parameter; `share` is how much of the gradient enters the momentum buffer."""
     if maximize:
         grad = -grad
@@ -78,7 +78,7 @@ class SGD(Optimizer):
         for group in self.param_groups:
             lr, momentum = live(read, group, "lr"), live(read, group, "momentum")
             weight_decay = live(read, group, "weight_decay")
-            nesterov, maximize = live(holds, group, "nesterov"), live(holds, group, "maximize")
+            nesterov, maximize = live(read, group, "nesterov"), live(read, group, "maximize")
             buffer, share = None, 1.0
             for p in group["params"]:
                 grad = p.grad
