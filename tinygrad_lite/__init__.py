@@ -11,7 +11,7 @@ a training step without overhead.  Names and semantics are PyTorch's.
 tensor([ 6., 15.])
 """
 
-from . import autograd, nn, optim
+from . import autograd, nn, optim, testing
 from ._tensor import Tensor
 from .autograd import enable_grad, no_grad, set_grad_enabled, value_and_grad
 from .backend import cuda_is_available
