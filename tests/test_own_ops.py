@@ -100,7 +100,7 @@ def test_keyword_only_settings() -> None:
     np.testing.assert_allclose(x.grad.numpy(), [3.0])
     assert float(scale(x, by=3, shift=0)) == 3.0
     with pytest.raises(TypeError):
-        scale(x, 1, 3)
+        scale(x, 1, 3)  # type: ignore[call-arg]
 
 
 def test_operands_are_the_parameters_without_a_default_where_nothing_is_annotated() -> None:
@@ -110,7 +110,16 @@ def test_operands_are_the_parameters_without_a_default_where_nothing_is_annotate
 
     assert scaled.op.operands == ("a", "b")
     assert scaled.op.settings == ("factor",)
-    np.testing.assert_allclose(scaled(leaf(3.0), 2, factor=5).detach(), [30.0])  # type: ignore[call-arg]
+    np.testing.assert_allclose(scaled(leaf(3.0), 2, factor=5).detach(), [30.0])
+
+
+def test_annotations_may_be_evaluated() -> None:
+    """As they are in a module without `from __future__ import annotations`."""
+    source = "def f(a: Array, b: np.ndarray, c: Array | None = None, *, d: Sequence[Array] = (), e: int = 1): return a"
+    scope: dict[str, Any] = {"Array": Array, "np": np, "Sequence": Sequence}
+    exec(compile(source, "", "exec", dont_inherit=True), scope)
+    made = tg.op(scope["f"]).op
+    assert (made.operands, made.settings, made.sequence) == (("a", "b", "c", "d"), ("e",), "d")
 
 
 def test_a_joint_vjp_returns_a_gradient_for_each_operand_and_knows_which_are_wanted() -> None:

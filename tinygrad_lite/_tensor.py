@@ -167,7 +167,7 @@ class Tensor(graph.Tensor):
         """Keep the gradient of this tensor in `.grad` although it is no leaf."""
         if self.node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.is_leaf:
+        if self.is_leaf or any(h.keeps_grad_of() is self for h in self.node.hooks or () if hasattr(h, "keeps_grad_of")):
             return
         ref = weakref.ref(self)
 
@@ -199,8 +199,9 @@ class Tensor(graph.Tensor):
         if self.node.hooks is None:
             self.node.hooks = []
         hooks = self.node.hooks
-        retaining = 0 if isinstance(hook, _RetainGrad) else sum(isinstance(h, _RetainGrad) for h in hooks)
-        hooks.insert(len(hooks) - retaining, hook)  # `.grad` is what all other hooks have made of the gradient
+        # `.grad` is what all other hooks have made of the gradient, also those that come later.
+        keeping = 0 if hasattr(hook, "keeps_grad_of") else sum(hasattr(h, "keeps_grad_of") for h in hooks)
+        hooks.insert(len(hooks) - keeping, hook)
         state_changed()
         return RemovableHandle(hooks, hook)
 
@@ -715,18 +716,6 @@ def make_view(array: Any, node: Node | None, source: Tensor, op: Op, settings: t
 
 
 complete(Tensor, make_view)
-
-
-class _RetainGrad:
-    """The hook of `retain_grad`."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = weakref.ref(tensor)
-
-    def __call__(self, gradient: Tensor) -> None:
-        tensor = self.tensor()
-        if tensor is not None:
-            deposit(tensor, own(gradient if gradient.node is not None else gradient.array))
 
 
 class RemovableHandle:

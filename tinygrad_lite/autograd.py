@@ -89,7 +89,8 @@ def value_and_grad(function: Callable[..., Tensor], argnums: int | Sequence[int]
             given[n] = fresh(args[n])
         with enable_grad():
             value = function(*given, **kwargs)
-        gradients = iter(grad(value, leaves, allow_unused=True))
+        constant = value.node is None  # it depends on none of them
+        gradients = iter([None] * len(leaves) if constant else grad(value, leaves, allow_unused=True))
 
         def pack(x: Any) -> Any:
             if isinstance(x, graph.Tensor):

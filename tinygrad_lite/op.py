@@ -62,7 +62,7 @@ class Op:
             if parameter.name == "y":
                 raise TypeError(f"{self.name}: rename the parameter y, which is the output's name in VJPs")
             annotation = parameter.annotation
-            text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+            text = str(annotation).replace("typing.Any", "Array")  # `Array` is Any where annotations are evaluated
             if annotation is inspect.Parameter.empty:
                 is_operand = parameter.default is inspect.Parameter.empty
             else:
@@ -190,7 +190,8 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
     """Decorator: make an op of a function on arrays.
 
     Args:
-        tex: its notation, a format string over its operands and settings.
+        tex: its notation, a format string over its operands and settings; without, it is shown as its definition, or
+            as name(operands).
         promotion: what happens to operands of different dtypes.  "arithmetic": they are brought to PyTorch's common
             dtype and the result has it; "float": the same, and integers become floating; "compare": the same, and the
             result is what the function returns; "none": nothing.
@@ -215,7 +216,7 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
         made = Op(function, tex=tex, promotion=promotion, promoted=promoted, view=view, residuals=residuals)
         if not made.operands:
             raise TypeError(f"{made.name}: an op needs an operand, a parameter annotated Array or without a default")
-        if function.__module__.partition(".")[0] == "tinygrad_lite":
+        if str(function.__module__).partition(".")[0] == "tinygrad_lite":
             REGISTRY[made.name] = made.call
         return cast("OpFunction[...]", made.call)
 
