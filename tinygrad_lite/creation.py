@@ -54,11 +54,10 @@ def from_dlpack(source: Any) -> Tensor:
 def _to_array(data: Any, dtype: Any, device: str | None, *, copy: bool) -> Any:
     if isinstance(data, graph.Tensor):
         data = data.array
+    elif hasattr(data, "__dlpack__") and hasattr(data, "detach"):  # a tensor of PyTorch
+        data = data.detach().cpu().numpy()
     if not (hasattr(data, "dtype") and hasattr(data, "shape")):
-        if hasattr(data, "__dlpack__") and hasattr(data, "detach"):
-            data = data.detach().cpu().numpy()
-        else:
-            data, copy = _from_python(data, dtype), False
+        data, copy = _from_python(data, dtype), False
     elif isinstance(data, np.generic):
         data = np.asarray(data)
     if dtype is not None and data.dtype != np.dtype(dtype):

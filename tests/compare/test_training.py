@@ -25,11 +25,6 @@ def network(library: Any, sizes: list[int], activation: str) -> Any:
     return nn.Sequential(nn.Flatten(), *layers[:-1]).double()
 
 
-def give_weights(source: Any, target: Any) -> None:
-    """Load PyTorch's weights here."""
-    target.load_state_dict({name: array_of(value) for name, value in source.state_dict().items()})
-
-
 lr, share = st.floats(0.001, 0.5), st.floats(0, 0.99)
 common = {"weight_decay": share, "maximize": st.booleans()}
 OPTIMIZERS = st.one_of(
@@ -52,7 +47,7 @@ def test_training_takes_the_same_course(choice: tuple[str, dict[str, Any]], size
     random = np.random.default_rng(seed)
     torch.manual_seed(seed)
     models = [network(library, sizes, activation) for library in LIBRARIES]
-    give_weights(models[1], models[0])
+    models[0].load_state_dict(models[1].state_dict())
     half = [list(m.parameters())[:1] for m in models], [list(m.parameters())[1:] for m in models]
     optimizers = [getattr(library.optim, name)([{"params": half[0][i]}, {"params": half[1][i], "lr": 0.01}], **options)
                   for i, library in enumerate(LIBRARIES)]
@@ -72,6 +67,30 @@ def test_training_takes_the_same_course(choice: tuple[str, dict[str, Any]], size
             np.testing.assert_allclose(ours, array_of(value), rtol=1e-9, atol=1e-12)
     for ours, theirs in zip(*(s["param_groups"] for s in states), strict=True):
         assert ours.items() <= theirs.items()
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}), ("Adam", {"lr": 0.1, "amsgrad": True})])
+def test_a_training_begun_in_pytorch_goes_on_here(name: str, options: dict[str, Any]) -> None:
+    models = [network(library, [4, 3, 2], "Tanh") for library in LIBRARIES]
+    optimizers = [getattr(library.optim, name)(model.parameters(), **options)
+                  for library, model in zip(LIBRARIES, models, strict=True)]
+    x = np.random.default_rng(0).standard_normal((3, 4))
+
+    def step(i: int) -> None:
+        optimizers[i].zero_grad()
+        (models[i](LIBRARIES[i].from_numpy(x)) ** 2).sum().backward()
+        optimizers[i].step()
+
+    for _ in range(3):
+        step(1)
+    models[0].load_state_dict(models[1].state_dict())
+    optimizers[0].load_state_dict(optimizers[1].state_dict())
+    for _ in range(3):
+        step(0)
+        step(1)
+    for ours, theirs in zip(*(m.parameters() for m in models), strict=True):
+        np.testing.assert_allclose(array_of(ours), array_of(theirs), rtol=1e-12)
 
 
 def test_modules_print_and_name_their_parts_alike() -> None:
