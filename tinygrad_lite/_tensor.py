@@ -372,7 +372,8 @@ class Tensor(graph.Tensor):
         if device is not None and backend.named(device) is not backend.of(self.array):
             result = ops.to_device(result, backend.named(device).device)
         if dtype is not None and np.dtype(dtype) != self.array.dtype:
-            result = ops.to_dtype(result, np.dtype(dtype))
+            floating = np.dtype(dtype).kind == "f"
+            result = ops.to_dtype(result if floating else result.detach(), np.dtype(dtype))  # integers end the graph
         return ops.clone(result) if copying and result is self else result
 
     def cpu(self) -> Tensor:
