@@ -66,8 +66,9 @@ class GradientReport:
             lines = []
         if self.causes:
             one = len(self.causes) == 1
-            lines += ["", f"likely cause{'s' * (not one)} (with {'this change' if one else 'these changes'} the backward "
-                      "walk gives the hand gradient):", *(f"  {c}" for c in self.causes)]
+            change = "this change" if one else "these changes"
+            lines += ["", f"likely cause{'s' * (not one)} (with {change} the backward walk gives the hand gradient):"]
+            lines += [f"  {cause}" for cause in self.causes]
         return "\n".join([*lines, *([""] if lines and self.notes else []), *self.notes])
 
     def __repr__(self) -> str:

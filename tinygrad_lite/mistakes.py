@@ -191,7 +191,7 @@ class Graph:
         gather = _Gather()
         node.pull(g, gather, self.wanted, True, gather.fit)
         assert node.op is not None
-        flat = zip(node.op.differentiable, (node.p0, node.p1, node.p2), strict=False)
+        flat = zip(node.op.differentiable or ["input"], (node.p0, node.p1, node.p2), strict=False)
         several = ((f"{node.op.sequence or 'input'}[{i}]", p) for i, p in enumerate(node.rest))
         operands = iter(enumerate((*flat, *several)))
         flows = []
