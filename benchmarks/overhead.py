@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinygrad_lite as tg
-from tinygrad_lite import backend
 
 from . import timing
 
@@ -58,9 +57,7 @@ STEPS = {
         ops=2,
     ),
     "getitem": Step("y[0:8]", "full = zeros(g.shape, g.dtype); full[0:8] = g; g = full"),
-    "reshape": Step(
-        "y.reshape((4, 16)).reshape((8, 8))", "g = g.reshape((4, 16)).reshape((8, 8))", ops=2
-    ),
+    "reshape": Step("y.reshape((4, 16)).reshape((8, 8))", "g = g.reshape((4, 16)).reshape((8, 8))", ops=2),
 }
 
 HAND_WRITTEN = """
@@ -124,9 +121,7 @@ def in_numpy(step: Step, length: int, device: str) -> Programs:
     x, w, b, seed = leaves()
     chain = compiled(CHAIN.format(forward=step.forward), {**names})
     program = compiled(
-        HAND_WRITTEN.format(
-            forward=step.numpy or f"y = {step.forward}", kept=step.kept, backward=step.backward
-        ),
+        HAND_WRITTEN.format(forward=step.numpy or f"y = {step.forward}", kept=step.kept, backward=step.backward),
         {**names},
     )
 
@@ -248,7 +243,7 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         for direction, field in zip(TARGETS, Programs._fields, strict=True):
             times[direction][name] = timing.measure(
                 {library: getattr(program, field) for library, program in programs.items()},
-                rounds=rounds, seconds=seconds, synchronize=lambda: backend.synchronize(options.device),
+                rounds=rounds, seconds=seconds, device=options.device,
             )  # fmt: skip
     for direction, target in TARGETS.items():
         rows = []

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import tinygrad_lite as tg
-from tinygrad_lite import backend, nn
+from tinygrad_lite import nn
 from tinygrad_lite.datasets import MNIST
 
 from . import timing
@@ -253,7 +253,7 @@ def benchmark(options: argparse.Namespace) -> dict[str, Any]:
             steps,
             rounds=rounds if batch > 1 else 10 * rounds,
             seconds=0.002,  # short: on a busy machine, some runs then go without a pause
-            synchronize=lambda: backend.synchronize(options.device),
+            device=options.device,
         )
         best = {variant: t.best for variant, t in times.items()}
         cells = [duration(best[variant]) if variant in best else "-" for variant in VARIANTS]

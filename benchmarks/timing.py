@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lite import backend
+
 # The number of threads is read when NumPy or PyTorch is imported: a process that has them in its environment from the
 # start is the only one that can be trusted.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -42,7 +44,7 @@ def measure(
     *,
     rounds: int = 20,
     seconds: float = 0.01,
-    synchronize: Callable[[], None] | None = None,
+    device: str = "cpu",
 ) -> dict[str, Timing]:
     """The time of one call of each candidate, by name.
 
@@ -52,20 +54,19 @@ def measure(
         candidates: functions of no arguments, by name.
         rounds: how many rounds.
         seconds: about how long one candidate runs in one round.
-        synchronize: waits for the device; called before the clock is read.
+        device: what to wait for before the clock is read.
 
     >>> times = measure({"sum": lambda: sum(range(100)), "nothing": lambda: None}, rounds=3, seconds=0.001)
     >>> times["sum"].best > times["nothing"].best
     True
     """
-    wait = synchronize or (lambda: None)
 
     def run(function: Callable[[], object], calls: int) -> float:
-        wait()
+        synchronize(device)
         start = time.perf_counter()
         for _ in range(calls):
             function()
-        wait()
+        synchronize(device)
         return (time.perf_counter() - start) / calls
 
     calls = {}
@@ -82,6 +83,14 @@ def measure(
     finally:
         gc.unfreeze()
     return {name: Timing(min(times), statistics.median(times)) for name, times in samples.items()}
+
+
+def synchronize(device: str) -> None:
+    """Wait for the device, whoever was asked to use it."""
+    backend.synchronize(device)
+    torch = sys.modules.get("torch")
+    if device != "cpu" and torch is not None and torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def optional(module: str) -> Any:

@@ -190,9 +190,7 @@ def run_quick() -> int:
     X, Y = columns(Digits())
     rows, worst = [], 0.0
     for i, parameters in train(X, Y, derived_gradients, 0.5, iterations=5):
-        difference = largest_difference(
-            derived_gradients(X, Y, parameters), hand_derived_gradients(X, Y, parameters)
-        )
+        difference = largest_difference(derived_gradients(X, Y, parameters), hand_derived_gradients(X, Y, parameters))
         worst = max(worst, difference)
         rows.append([str(i), *line(X, Y, parameters), f"{difference:.1e}"])
     print(f"wang on the {X.shape[1]:,} embedded digits (nothing published to compare with), lr 0.5\n")
