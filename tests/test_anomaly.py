@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+from tests.devices import DEVICES, place
 from tinygrad_lite.autograd import Function, detect_anomaly
+from tinygrad_lite.backend import Backend
 from tinygrad_lite.graph import mode
 
 NAN = float("nan")
@@ -142,3 +144,12 @@ def test_the_mode_is_restored() -> None:
     assert tg.is_grad_enabled()
     with tg.no_grad(), detect_anomaly():
         assert not tg.is_grad_enabled()
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=repr)
+def test_on_another_device(device: Backend) -> None:
+    x, bad = tg.tensor(place(np.ones(2), device), requires_grad=True), tg.tensor(place(np.array([1.0, NAN]), device))
+    with detect_anomaly():
+        (x * 2).sum().backward()
+        with pytest.raises(RuntimeError, match=r"Function 'mul' .*1 of 2 elements, first at \[1\]"):
+            (x * bad).sum().backward()

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_lite as tg
+from tests.devices import DEVICES, place
 from tinygrad_lite import nn, ops
+from tinygrad_lite.backend import Backend
 from tinygrad_lite.testing import GradientReport, compare_gradients
 
 Arrays = dict[str, Any]
@@ -548,3 +550,21 @@ def test_a_random_mistake_is_found(network: Any, mistake: str, data: st.DataObje
             assert f"shape ({m}, {sizes[at + 1]})" in text
     else:
         assert mistake in ("transposed", "weight")
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=repr)
+def test_on_another_device(device: Backend) -> None:
+    x, t, weight, bias = (tg.tensor(place(a, device)) for a in (X, CLASSES, rng.normal(size=(3, 4)), np.zeros(3)))
+
+    def loss(weight: Any, bias: Any) -> Any:
+        return ops.cross_entropy(ops.linear(x, weight, bias).tanh(), t)
+
+    z = np.tanh(X @ tg.Tensor(weight.array).cpu().numpy().T)
+    delta = (np.exp(z) / np.exp(z).sum(1, keepdims=True) - np.eye(3)[CLASSES]) / M
+    right = delta * (1 - z**2)
+    assert compare_gradients(loss, [weight, bias], [place(right.T @ X, device), right.sum(0)]).ok
+    names, text = only_cause(compare_gradients(loss, [weight, bias], [delta.T @ X, delta.sum(0)]))
+    assert names == ["weight", "bias"]
+    assert text.startswith("the derivative of tanh (node 2 ")
+    names, text = only_cause(compare_gradients(loss, [weight, bias], [M * right.T @ X, M * right.sum(0)]))
+    assert "1/6 of mean inside cross_entropy" in text

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+from tests.devices import DEVICES, place
 from tinygrad_lite.autograd import Function, grad, once_differentiable
+from tinygrad_lite.backend import Backend
 
 
 class Cube(Function):
@@ -437,3 +439,12 @@ def test_a_function_in_a_traced_program() -> None:
     program = tg.trace(lambda x: Cube.apply(x).sum(), x)
     _, gradients = program(x=np.array([3.0]))
     np.testing.assert_allclose(gradients["x"], [27])
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=repr)
+def test_on_another_device(device: Backend) -> None:
+    a, b = (tg.tensor(place(np.array([v]), device), requires_grad=True) for v in (2.0, 5.0))
+    _, product = SumAndProduct.apply(a, b)
+    (first,) = grad(product.sum(), a, create_graph=True)
+    (second,) = grad(first.sum(), b)
+    assert (first.tolist(), second.tolist()) == ([5], [1])

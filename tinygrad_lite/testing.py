@@ -117,8 +117,9 @@ def _outputs(func: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
 
 def _random_like(y: Any, random: np.random.Generator, non_contiguous: bool) -> Tensor:
     """Random numbers in the shape, dtype and memory of y."""
-    drawn = random.standard_normal((*y.shape, 2))[..., 0] if non_contiguous else random.standard_normal(y.shape)
-    array = np.asarray(drawn, y.dtype) if not non_contiguous else drawn.astype(y.dtype, order="K", copy=False)
+    array = random.standard_normal((*y.shape, 2)).astype(y.dtype)[..., 0]  # every other element
+    if not non_contiguous:
+        array = array.copy()
     return Tensor(backend.transfer(array, backend.of(y.array))).requires_grad_()
 
 
