@@ -113,7 +113,7 @@ def test_functions() -> None:
     x, y = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
     with detect_anomaly():
         a, b = Bad.apply(x, y)
-        with pytest.raises(RuntimeError, match=r"Function 'Bad' .* respect to input\[1\]") as caught:
+        with pytest.raises(RuntimeError, match=r"Function 'Bad' .* respect to inputs\[1\]") as caught:
             (a + b).sum().backward()
     assert str(caught.value).rstrip().endswith("a, b = Bad.apply(x, y)")
 

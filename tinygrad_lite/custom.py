@@ -10,7 +10,7 @@ One application is one `Hub` node, plus an `Output` node per result that hands i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -73,6 +73,10 @@ class FunctionCtx:
                                   "Write to a copy, x.clone(), and return it.")
 
 
+def _application(inputs: Sequence[Array]) -> Any:
+    """What the nodes of a Function have for an op: its name, under which messages speak of them."""
+
+
 class Function:
     """The base class of operations with a derivative of their own; call them with `apply`.
 
@@ -108,7 +112,7 @@ class Function:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.op = Op(cls.forward, tex=None, promotion="none", promoted=None, view=False, residuals=())
+        cls.op = Op(_application, tex=None, promotion="none", promoted=None, view=False, residuals=())
         cls.op.name = cls.__name__
 
     @staticmethod
