@@ -203,6 +203,7 @@ __all__ = [
     "sum",
     "tanh",
     "tensor",
+    "testing",
     "trace",
     "transpose",
     "uint8",
