@@ -342,6 +342,8 @@ def describe(value: Any) -> str:
     """dtype and shape of an operand for an error message, with the backend where it is not NumPy."""
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(describe(v) for v in value) + "]"
+    if isinstance(value, Tensor):
+        value = value.array
     if not hasattr(value, "dtype"):
         return repr(value)
     backend = type(value).__module__.partition(".")[0]

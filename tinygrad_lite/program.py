@@ -243,6 +243,9 @@ class Recorder(Observer):
         if made and self.phase == "forward":
             self._recorded[tick()] = made[0]  # the node of this call ages by the next tick
 
+    def recording(self, function: str) -> None:
+        tick()  # the nodes that follow belong to no call
+
     def gradients(self, retain: bool) -> dict[Node, Any]:
         return _Adjoints(self)
 

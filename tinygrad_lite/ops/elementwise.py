@@ -299,7 +299,7 @@ def _inside(input, min, max):
     return input >= min if max is None else (input >= min) & (input <= max)
 
 
-@op(tex=r"\begin{{cases}} {input} & {condition} \\ {other} & \text{{else}} \end{{cases}}", promoted=("input", "other"))
+@op(tex=r"\operatorname{{where}}({condition}, {input}, {other})", promoted=("input", "other"))
 def where(condition: Array, input: Array, other: Array) -> Array:
     """`input` where `condition` holds, else `other`; all broadcast.
 

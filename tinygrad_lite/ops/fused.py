@@ -18,7 +18,7 @@ from .reduce import axis_of, logsumexp, mean, sum, unreduce
 from .shape import reshape, transpose
 
 
-@op(tex=r"{input} {weight}^\top + {bias}")
+@op
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """input @ weight.T + bias, with weight of shape (out_features, in_features).
 
@@ -113,7 +113,7 @@ def one_hot_along(target: Array, num_classes: int, dim: int) -> Array:
     return np.expand_dims(target, axis) == classes
 
 
-@op(tex=r"\operatorname{{CE}}({input}, {target})", promotion="none", residuals=("probabilities",))
+@op(promotion="none", residuals=("probabilities",))
 def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The cross entropy of softmax(input) against `target`; the classes lie along axis 1 (0 of a single example).
 
@@ -186,7 +186,7 @@ def per_example(g, shape, dim, reduction):
     return g / (math.prod((*shape[:dim], *shape[dim + 1 :])) or 1) if reduction == "mean" else g
 
 
-@op(tex=r"\operatorname{{BCE}}(\sigma({input}), {target})")
+@op
 def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str = "mean") -> Array:
     """-(target log s + (1 - target) log(1 - s)) with s = sigmoid(input), without overflow.
 
@@ -216,7 +216,7 @@ def _(g, input, reduction):
     return -per_element(g, input.shape, reduction) * input
 
 
-@op(tex=r"\operatorname{{MSE}}({input}, {target})")
+@op
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """(input - target) ** 2, its mean or its sum; the two are broadcast."""
     check_reduction(reduction)

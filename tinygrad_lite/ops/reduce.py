@@ -16,7 +16,7 @@ from ..graph import Array
 from ..op import op
 from .elementwise import exp
 from .indexing import gather
-from .shape import reshape
+from .shape import clone, reshape
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -143,6 +143,6 @@ def _(g, input, y, input_shape, dim, keepdim):
 def take_best(input: Array, indices: Array, dim: int, keepdim: bool) -> Array:
     """The elements at `indices` (reduced along `dim`, with or without keepdim): the values of max and min along dim."""
     if input.ndim == 0:
-        return input
+        return clone(input)
     best = gather(input, dim, indices if keepdim else unreduce(indices, input.shape, dim, False))
     return best if keepdim else reshape(best, indices.shape)

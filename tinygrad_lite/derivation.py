@@ -1,0 +1,291 @@
+"""Derivation: the named equations of a loss and its gradients, read from programs.
+
+Each recorded call becomes an expression, fused ops through their definition.  What a textbook would name gets a name;
+the rest is written where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import backend, ops
+from ._tensor import Tensor
+from .autograd import no_grad, observing
+from .expression import NOISE, Algebra, Expr, UnknownSizeError, agree
+from .op import arguments_of
+from .program import Call, Program, Recorder, Value
+
+LONGEST = 24  # parts of one equation: what is longer is cut in two
+PRODUCTS = {"matmul", "contract"}
+ARITHMETIC = NOISE | {"add", "sub", "mul", "div", "neg", "pow", "transpose", "reshape", "permute",
+                      "gt", "ge", "lt", "le", "eq", "ne"}
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`name = expr`.  A name that begins with ∂ is that of the gradient with respect to what follows."""
+
+    name: str
+    expr: Expr
+    backward: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How many examples there are: `size` along `axis` of the argument `name`."""
+
+    name: str
+    axis: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The equations in the order in which they are computed, and what they speak of.
+
+    `names` are the symbols of expressions, `inputs` those that stand for given arrays, `gradients` the gradients of
+    parameters by symbol; `summing_to_one` are the inputs of which the derivation assumes that.
+    """
+
+    equations: list[Equation]
+    names: dict[Expr, str]
+    inputs: dict[str, Expr]
+    gradients: list[str]
+    loss: str
+    batch: Batch | None
+    summing_to_one: list[str]
+
+
+def derive(programs: list[Program], symbols: Iterable[str], batch: Batch | None) -> Derivation:
+    """The equations of a program; with a batch, of the programs of one function for that batch size and for twice it.
+
+    Raises UnknownSizeError if the programs differ in more than sizes.
+    """
+    return _Reader(programs, {*symbols}, batch).derivation()
+
+
+class _Reader:
+    def __init__(self, programs: list[Program], symbols: set[str], batch: Batch | None) -> None:
+        self.programs, self.program, self.symbols, self.batch = programs, programs[0], symbols, batch
+        self.sizes = (batch.size, 2 * batch.size) if batch else (None,)
+        self.algebra = Algebra(self.sizes)
+        self.known: dict[Value, Expr] = {}  # by the values of the first run
+        self.names: dict[Expr, str] = {}
+        self.symbol_of: dict[Expr, Expr] = {}  # what the gradient of a named value is -> the symbol that stands for it
+        self.gradient_of: dict[Expr, list[Expr]] = {}  # a gradient without a name -> what it is the gradient of
+        self.differentiated: dict[Value, list[Value]] = {}
+        for x, gradient in self.program.adjoints.items():
+            self.differentiated.setdefault(gradient, []).append(x)
+
+    def derivation(self) -> Derivation:
+        """Read the forward pass, name it, read the backward pass with those names, put all in order."""
+        self.read([p.op_calls("forward") for p in self.programs], self.known)
+        for name in self.program.inputs:
+            self.operand(tuple(p.inputs[name] for p in self.programs), self.known)
+        self.name_given()
+        loss = self.name_forward()
+        self.algebra.opaque |= self.names.keys()
+        self.read([p.op_calls("backward") for p in self.programs], self.known)
+        gradients = {}
+        for name in self.program.gradients:
+            e = self.operand(tuple(p.gradients[name] for p in self.programs), self.known)
+            gradients[f"∂{self.names[self.known[self.program.inputs[name]]]}"] = self.symbol_of.get(e, e)
+        equations = {self.names[g]: e for e, g in self.symbol_of.items()} | gradients
+        self.name_rest([loss, *equations.values()])
+        forward = set(_below([loss]))
+        steps = [Equation(name, e, True) for name, e in equations.items()]
+        steps += [Equation(name, e, e not in forward) for e, name in self.names.items() if e.op is not None]
+        inputs = {name: e for e, name in self.names.items() if e.op is None and e not in self.symbol_of.values()}
+        order = [f"∂{name}" for name in inputs if f"∂{name}" in gradients]
+        return Derivation(sorted(steps, key=lambda s: (s.backward, s.expr.order)), self.names, inputs, order,
+                          self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one])
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def read(self, runs: list[list[Call]], known: dict[Value, Expr]) -> None:
+        """Make the expression of each call, which is given as it is in each run."""
+        if any([c.op for c in calls] != [c.op for c in runs[0]] for calls in runs):
+            raise UnknownSizeError
+        for calls in zip(*runs, strict=True):
+            op = calls[0].op
+            args = tuple(self.operand(xs, known) for xs in zip(*(c.operands for c in calls), strict=True))
+            settings = tuple(tuple(s.array if isinstance(s, Value) else s for s in c.settings) for c in calls)
+            outputs = [tuple(_host(v.array) for v in vs) for vs in zip(*(c.outputs for c in calls), strict=True)]
+            made = None
+            if op.tex is None and op.definition is not None:
+                made = self.composed(op.definition, calls[0], args, settings, outputs[0])
+            known[calls[0].outputs[0]] = made or self.algebra.build(op, args, settings, outputs[0])
+            for name, v, values in zip(op.residuals, calls[0].outputs[1:], outputs[1:], strict=True):
+                known[v] = self.composed(op.rules[name], calls[0], args, settings, values) or self.algebra.given(values)
+            self.name_gradient(calls[0].outputs[0])
+
+    def operand(self, xs: tuple[Any, ...], known: dict[Value, Expr]) -> Any:
+        """The expression of an operand, which is given as it is in each run."""
+        first = xs[0]
+        if isinstance(first, list):
+            return tuple(self.operand(each, known) for each in zip(*xs, strict=True))
+        if first is None or first in known:
+            return first and known[first]
+        values = tuple(_host(x.array) if isinstance(x, Value) else x for x in xs)
+        counts = not isinstance(first, Value) or first.role in ("constant", "live")
+        if counts and all(np.shape(v) == () and np.isfinite(v) and np.asarray(v).dtype.kind != "b" for v in values):
+            made = self.algebra.number(self.algebra.scale_of(tuple(np.asarray(v).item() for v in values)))
+        else:
+            made = self.algebra.given(tuple(map(np.asarray, values)))
+        if isinstance(first, Value):
+            known[first] = made
+            if first.role in ("input", "constant") and first.name not in self.program.gradients:
+                self.algebra.data.add(made)
+        return made
+
+    def composed(self, function: Any, call: Call, args: tuple[Any, ...], settings: tuple[tuple[Any, ...], ...],
+                 values: tuple[Any, ...]) -> Expr | None:
+        """The expression of a composition of ops - a definition, the rule of a residual - found by running it.
+
+        None if it does not have these values.
+        """
+        known: dict[Value, Expr] = {}
+        runs, results = [], []
+        for r in range(len(self.sizes)):
+            recorder = Recorder()
+
+            def tensor(e: Any, r: int = r, recorder: Recorder = recorder) -> Any:
+                if e is None or isinstance(e, tuple):
+                    return e and [tensor(x, r, recorder) for x in e]
+                if e.number is not None:
+                    return e.values[r]
+                array = np.asarray(e.values[r])
+                known[recorder.value(array)] = e
+                return Tensor(array)
+
+            given = dict(zip(call.op.operands, map(tensor, args), strict=True))
+            given |= dict(zip(call.op.settings, settings[r], strict=True))
+            with no_grad(), observing(recorder):
+                results.append(recorder.value(function(**{n: given[n] for n in arguments_of(function)}).array))
+            runs.append([c for c in recorder.calls if isinstance(c, Call)])
+        self.read(runs, known)
+        made = known[results[0]]
+        return made if all(map(agree, made.values, values)) else None
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def free(self, *candidates: str) -> str:
+        """The first of the names that is not taken, or the last with the first number that makes it free."""
+        taken = {*self.names.values(), *self.symbols, "m"}
+        stem = candidates[-1].rstrip("0123456789")
+        return next(name for name in (*candidates, *(f"{stem}{i}" for i in range(1, 10**6))) if name not in taken)
+
+    def name_given(self) -> None:
+        """Name arguments as f does, other tensors as `names` does, the rest W, b (or w) after their use."""
+        given = [(v, e) for v, e in self.known.items() if e.op is None and e.number is None]
+        chosen = [(v, e) for v, e in given if v.name and (v.role == "input" or v.name in self.symbols)]
+        for v, e in sorted(chosen, key=lambda pair: pair[0].number):
+            self.names[e] = v.name or ""
+        factors = {x for e in _below(self.known.values()) if e.op is not None and e.op.name in PRODUCTS
+                   for child in e.children() for x in (child, *child.children())}
+        layer = 0
+        for v, e in sorted(given, key=lambda pair: pair[0].number):
+            if e in self.names:
+                continue
+            if v.role != "leaf":
+                self.names[e] = self.free("c1")
+            elif e in factors or sum(n > 1 for n in e.shape) > 1:
+                layer += 1
+                letter = "W" if len(e.shape) > 1 else "w"
+                self.names[e] = self.free(f"{letter}{layer}", f"{letter}1")
+            else:
+                self.names[e] = self.free(f"b{max(layer, 1)}", "b1")
+
+    def name_forward(self) -> Expr:
+        """Name what a textbook does: z for sums of products, a for functions of them, y for classes, L for the loss."""
+        loss: Expr = self.known[self.program.result]
+        if loss.op is None:
+            loss = self.algebra.apply(ops.clone, (loss,))
+        everything = _below([loss])
+        affine: set[Expr] = set()
+        extended: dict[Expr, bool] = {}  # whether each use of it is one more term of such a sum
+        for e in everything:
+            name = e.op.name if e.op is not None else ""
+            if e.shape and (name in PRODUCTS or (name == "add" and any(x in affine for x in e.children()))):
+                affine.add(e)
+            for x in e.children():
+                extended[x] = extended.get(x, True) and name == "add" and e in affine
+        layer = 0
+        for e in everything:
+            if e.op is None or e is loss:
+                continue
+            if e in affine and not extended[e]:
+                layer += 1
+                self.names[e] = self.free(f"z{layer}", "z1")
+            elif _is_activation(e):
+                number = self.names.get(e.args[0], "").removeprefix("z")
+                self.names[e] = self.free(f"a{number if number.isdigit() else max(layer, 1)}", "a1")
+            elif e.op.name == "one_hot_along":
+                self.names[e] = self.free("y", "Y", "y1")
+        self.names[loss] = self.free("L", "J", "loss")
+        return loss
+
+    def name_gradient(self, v: Value) -> None:
+        """If `v` is the gradient of a z, let a symbol stand for it from here on."""
+        e = self.known.get(v)
+        if e is None or v not in self.differentiated:
+            return
+        if e in self.symbol_of:
+            self.known[v] = self.symbol_of[e]
+        for x in self.differentiated[v]:
+            of = self.known[x]
+            name = f"∂{self.names.get(of, '')}"
+            if name.startswith("∂z") and e not in self.symbol_of.values() and e not in self.symbol_of:
+                self.symbol_of[e] = self.known[v] = g = self.algebra.given(e.values)
+                self.names[g] = name
+            self.gradient_of.setdefault(e, []).append(of)
+
+    def name_rest(self, roots: list[Expr]) -> None:
+        """Name what is used twice and is more than arithmetic, and cut what is too long."""
+        everything, top = _below(roots), set(roots)
+        forward = set(_below(roots[:1]))
+        uses: dict[Expr, int] = {}
+        for e in everything:
+            for x in e.children():
+                uses[x] = uses.get(x, 0) + 1
+        weight: dict[Expr, int] = {}
+        costly: set[Expr] = set()
+        for e in everything:
+            weight[e] = 1 + sum(1 if x in self.names else weight[x] for x in e.children())
+            if e.op is not None and (e.op.name not in ARITHMETIC or any(x in costly for x in e.children())):
+                costly.add(e)
+            if e.op is None and e.number is None and e not in self.names:
+                self.names[e] = self.free("c1")
+            elif (e in costly and uses.get(e, 0) > 1 or weight[e] > LONGEST) and e not in self.names and e not in top:
+                whose = [f"∂{self.names[x]}" for x in self.gradient_of.get(e, ()) if x in self.names]
+                self.names[e] = self.free(*whose, "h1" if e in forward else "g1")
+            if e in self.names:
+                costly.discard(e)
+
+
+def _host(array: Any) -> Any:
+    return backend.to_host(array) if hasattr(array, "dtype") else array
+
+
+def _is_activation(e: Expr) -> bool:
+    """Whether it is a function, written name(operand), of one array of its own shape."""
+    if e.op is None or len(e.args) != 1 or isinstance(e.args[0], tuple) or not e.shape:
+        return False
+    written = e.op.tex is None or e.op.tex.endswith(f"{{{e.op.operands[0]}}})")
+    return written and e.args[0].shape == e.shape
+
+
+def _below(roots: Iterable[Expr]) -> list[Expr]:
+    """All that the roots are made of, arguments first.  No recursion: programs are as long as the user's loops."""
+    seen: set[Expr] = set()
+    stack = [*roots]
+    while stack:
+        e = stack.pop()
+        if e not in seen:
+            seen.add(e)
+            stack += e.children()
+    return sorted(seen, key=lambda e: e.order)

@@ -1,0 +1,424 @@
+"""Expressions: what a program computes as formulas that know their values, and how they are simplified.
+
+An expression is an op applied to expressions.  Equal ones are one object, so a common subexpression is seen as such.
+Each carries its array in every recorded run of the program: two runs with different batch sizes tell the batch size
+from other numbers.  A simplification is used only if it reproduces these arrays, so what is printed is what ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from . import ops
+from .op import Op
+
+Scale: TypeAlias = tuple[Fraction, int]
+"""A number: a fraction times a power of the batch size m."""
+
+ONE: Scale = (Fraction(1), 0)
+NOISE = {"clone", "expand", "to_device", "to_dtype"}
+
+
+class UnknownSizeError(Exception):
+    """A number differs between the runs, and not as a power of the batch size."""
+
+
+@dataclass(eq=False, slots=True)
+class Expr:
+    """An op applied to expressions; without an op a number, or a symbol for an array that is given.
+
+    `args` has one entry per operand of the op: an expression, None, or a tuple of expressions for a sequence operand.
+    `settings` and `values` have one entry per run.  `order` grows from arguments to what is made of them.
+    """
+
+    order: int
+    values: tuple[Any, ...]
+    op: Op | None = None
+    args: tuple[Any, ...] = ()
+    settings: tuple[tuple[Any, ...], ...] = ()
+    number: Scale | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape in the first run."""
+        return np.shape(self.values[0])
+
+    def children(self) -> Iterator[Expr]:
+        """The expressions that it is made of."""
+        for x in self.args:
+            if isinstance(x, tuple):
+                yield from x
+            elif x is not None:
+                yield x
+
+    def setting(self, name: str, run: int = 0) -> Any:
+        """A setting of the op by its name."""
+        assert self.op is not None
+        return self.settings[run][self.op.settings.index(name)]
+
+
+def parts_of(scale: Scale) -> tuple[Scale, Scale]:
+    """A positive number as numerator and denominator, each a number times a power of the batch size.
+
+    Decimals stay decimals where they are short: 0.03, but 1/3 and 1/64.
+    """
+    q, power = scale
+    decimal = q.numerator > 1 and q.denominator > 8 and len(f"{float(q):.12g}") <= 5
+    above, below = (q, Fraction(1)) if decimal else (Fraction(q.numerator), Fraction(q.denominator))
+    if below > 10**6:  # a float that is no fraction anybody would write
+        above, below = q, Fraction(1)
+    return (above, max(power, 0)), (below, max(-power, 0))
+
+
+def evaluate(e: Expr, known: dict[Expr, Any], *, top: bool = False) -> Any:
+    """The value of an expression in the first run, from the values of those in `known`; `top`: not of `e` itself."""
+    if e in known and not top:
+        return known[e]
+    if e.op is None:
+        return e.values[0] if e.number is not None else known[e]
+
+    def value(x: Any) -> Any:
+        return tuple(map(value, x)) if isinstance(x, tuple) else None if x is None else evaluate(x, known)
+
+    return _call(e.op, tuple(map(value, e.args)), e.settings[0])
+
+
+def _call(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
+    arguments = dict(zip((*op.operands, *op.settings), (*operands, *settings), strict=True))
+    with np.errstate(all="ignore"):
+        result = op.forward(**arguments)
+    return np.asarray(result[0] if op.residuals else result)
+
+
+def agree(x: Any, y: Any) -> bool:
+    """Whether two arrays have one shape and equal values but for rounding: 1e-6 of the largest, or 100 ulp."""
+    if np.shape(x) != np.shape(y):
+        return False
+    dtype = np.asarray(y).dtype
+    tolerance = max(1e-6, 100 * float(np.finfo(dtype).eps)) if dtype.kind == "f" else 1e-6
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    largest = np.abs(y[np.isfinite(y)]).max(initial=0)
+    return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * largest, equal_nan=True))
+
+
+class Algebra:
+    """Makes expressions.  `sizes` is the batch size in each run, or (None,) if there is one run and it is unknown.
+
+    Simplification does not look into expressions that are `opaque` (they are going to have a name) and may use that the
+    sums of `data`, arrays that are given, are 1; `notes` says where it did.
+    """
+
+    def __init__(self, sizes: tuple[int | None, ...]) -> None:
+        self.sizes = sizes
+        self.opaque: set[Expr] = set()
+        self.data: set[Expr] = set()
+        self.summing_to_one: list[Expr] = []
+        self._table: dict[Any, Expr] = {}
+        self._simplified: dict[Expr, Expr] = {}
+        self._order = count()
+
+    # --- making expressions -------------------------------------------------------------------------------------------
+
+    def given(self, values: tuple[Any, ...]) -> Expr:
+        """A symbol for arrays that are given."""
+        return Expr(next(self._order), values)
+
+    def number(self, scale: Scale) -> Expr:
+        """A number."""
+        key = ("number", scale)
+        if key not in self._table:
+            exact = [scale[0] * Fraction(m or 1) ** scale[1] for m in self.sizes]
+            values = tuple(np.int64(v) if v.denominator == 1 else np.float64(v) for v in exact)
+            self._table[key] = Expr(next(self._order), values, number=scale)
+        return self._table[key]
+
+    def scale_of(self, values: tuple[Any, ...]) -> Scale:
+        """The number that has these values in the runs.
+
+        Raises UnknownSizeError if it differs, and not as a power of the batch size.
+        """
+        first, *others = (Fraction(str(v)) if isinstance(v, float) else Fraction(v) for v in values)
+        if others and first != others[0]:
+            m = self.sizes[0]
+            for power in (1, -1, 2, -2):
+                scale = (first / Fraction(m or 1) ** power, power)
+                if abs(self.number(scale).values[1] - others[0]) <= 1e-12 * abs(others[0]):
+                    return scale
+            raise UnknownSizeError
+        return first, 0
+
+    def apply(self, op: Any, args: tuple[Any, ...], settings: tuple[tuple[Any, ...], ...] | None = None,
+              values: tuple[Any, ...] | None = None) -> Expr:
+        """An op applied as it is; its settings are the defaults and its values computed unless given."""
+        op = getattr(op, "op", op)
+        if settings is None:
+            settings = (tuple(op.signature.parameters[s].default for s in op.settings),) * len(self.sizes)
+        key = (op.name, id(op), args, repr(settings))
+        if key not in self._table:
+            if values is None:
+                values = tuple(_call(op, tuple(_in_run(x, r) for x in args), s) for r, s in enumerate(settings))
+            self._table[key] = Expr(next(self._order), values, op, args, settings)
+        return self._table[key]
+
+    def build(self, op: Any, args: tuple[Any, ...], settings: tuple[tuple[Any, ...], ...] | None = None,
+              values: tuple[Any, ...] | None = None) -> Expr:
+        """An op applied, then simplified as long as that reproduces the values."""
+        plain = self.apply(op, args, settings, values)
+        if plain not in self._simplified:
+            best = plain
+            elementwise = plain.shape == _broadcast([x.shape for x in plain.children()])
+            bare = tuple(tuple(_bare(v, elementwise) for v in x) if isinstance(x, tuple) else _bare(x, elementwise)
+                         for x in args)
+            if bare != args:
+                best = self._attempt(plain, lambda e: self.apply(plain.op, bare, plain.settings)) or plain
+            assert plain.op is not None
+            for rule in (_usual_dim, RULES.get(plain.op.name)):
+                simpler = rule and self._attempt(best, lambda e, rule=rule: rule(self, e))  # type: ignore[misc]
+                best = simpler or best
+            self._simplified[plain] = best
+        return self._simplified[plain]
+
+    def _attempt(self, e: Expr, rule: Callable[[Expr], Expr | None]) -> Expr | None:
+        try:
+            candidate = rule(e)
+        except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):
+            return None  # the shorter form does not fit these operands
+        same = candidate is not None and all(map(agree, candidate.values, e.values))
+        return candidate if same else None
+
+    # --- numbers in front ---------------------------------------------------------------------------------------------
+
+    def looks(self, e: Expr, name: str) -> bool:
+        """Whether it is this op, and may be looked into."""
+        return e.op is not None and e.op.name == name and e not in self.opaque
+
+    def split(self, e: Expr) -> tuple[Scale, Expr | None]:
+        """The number in front, and the rest: None if it is a number and nothing else."""
+        if e.number is not None:
+            return e.number, None
+        if self.looks(e, "neg"):
+            scale, rest = self.split(e.args[0])
+            return _times(scale, (Fraction(-1), 0)), rest
+        if self.looks(e, "mul") and e.args[0].number:
+            scale, rest = self.split(e.args[1])
+            return _times(e.args[0].number, scale), rest
+        if self.looks(e, "div") and e.args[1].number:
+            scale, rest = self.split(e.args[0])
+            return _times(scale, _inverse(e.args[1].number)), rest
+        return ONE, e
+
+    def scaled(self, scale: Scale, rest: Expr | None) -> Expr:
+        """`scale * rest` as one writes it: sign first, then what multiplies, then what divides."""
+        if rest is None:
+            return self.number(scale)
+        if scale[0] < 0:
+            if self.looks(rest, "sub") and not rest.args[0].number:
+                return self.scaled((-scale[0], scale[1]), self.apply(ops.sub, rest.args[::-1]))
+            return self.apply(ops.neg, (self.scaled((-scale[0], scale[1]), rest),))
+        if scale == ONE:
+            return rest
+        if self.looks(rest, "sum"):
+            return self.apply(ops.mul, (self.number(scale), rest))
+        above, below = map(self.number, parts_of(scale))
+        if self.looks(rest, "div") and rest.args[0].number == ONE:
+            return self.apply(ops.div, (above, self.scaled(parts_of(scale)[1], rest.args[1])))
+        if above.number != ONE:
+            rest = self.apply(ops.mul, (above, rest))
+        return rest if below.number == ONE else self.apply(ops.div, (rest, below))
+
+    def product(self, x: Expr | None, y: Expr | None) -> Expr | None:
+        """x ⊙ y for factors without a number in front: squares are seen, and what was divided by cancels."""
+        if x is None or y is None:
+            return x or y
+        for a, b in ((x, y), (y, x)):
+            factors = self._factors(a)
+            if self.looks(b, "div") and b.args[1] in factors:
+                factors.remove(b.args[1])
+                rest: Expr = b.args[0]
+                for f in factors:
+                    rest = self.build(ops.mul, (f, rest))
+                return rest
+            for name in ("add", "sub"):
+                if self.looks(b, name) and any(self._divides(t, factors) for t in b.args):
+                    return self.build(b.op, tuple(self.build(ops.mul, (a, t)) for t in b.args))
+        return self.apply(ops.pow, (x, self.number((Fraction(2), 0)))) if x is y else self.apply(ops.mul, (x, y))
+
+    def _factors(self, e: Expr) -> list[Expr]:
+        return [f for x in e.args for f in self._factors(x)] if self.looks(e, "mul") else [e]
+
+    def _divides(self, e: Expr, factors: list[Expr]) -> bool:
+        rest = self.split(e)[1]
+        return rest is not None and self.looks(rest, "div") and rest.args[1] in factors
+
+    def dims_setting(self, dims: tuple[int, ...], keepdim: bool) -> tuple[tuple[Any, ...], ...]:
+        """The settings of a reduction along these axes."""
+        return ((dims[0] if len(dims) == 1 else dims, keepdim),) * len(self.sizes)
+
+
+def _in_run(x: Any, run: int) -> Any:
+    return [_in_run(v, run) for v in x] if isinstance(x, tuple) else None if x is None else x.values[run]
+
+
+def _bare(e: Expr | None, elementwise: bool) -> Expr | None:
+    while e is not None and e.op is not None and e.op.name in (NOISE if elementwise else NOISE - {"expand"}):
+        e = e.args[0]
+    return e
+
+
+def _broadcast(shapes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        return None
+
+
+def _times(x: Scale, y: Scale) -> Scale:
+    return x[0] * y[0], x[1] + y[1]
+
+
+def _inverse(x: Scale) -> Scale:
+    return 1 / x[0], -x[1]
+
+
+# --- the rules: each returns a simpler form of an expression, or None -------------------------------------------------
+
+
+def _mul(w: Algebra, e: Expr) -> Expr | None:
+    (c, x), (d, y) = map(w.split, e.args)
+    if not c[0] or not d[0]:
+        return None
+    rest = w.product(x, y)
+    scale, rest = (ONE, None) if rest is None else w.split(rest)  # what cancelled may have left a number
+    return w.scaled(_times(_times(c, d), scale), rest)
+
+
+def _div(w: Algebra, e: Expr) -> Expr | None:
+    (c, x), (d, y) = map(w.split, e.args)
+    if not c[0] or not d[0]:
+        return None
+    rest = x if y is None else w.apply(ops.div, (x or w.number(ONE), y))
+    return w.scaled(_times(c, _inverse(d)), rest)
+
+
+def _neg(w: Algebra, e: Expr) -> Expr | None:
+    c, x = w.split(e.args[0])
+    return w.scaled((-c[0], c[1]), x)
+
+
+def _add(w: Algebra, e: Expr) -> Expr | None:
+    (c, x), (d, y) = map(w.split, e.args)
+    return _sum_of_two(w, c, x, d, y)
+
+
+def _sub(w: Algebra, e: Expr) -> Expr | None:
+    (c, x), (d, y) = map(w.split, e.args)
+    return _sum_of_two(w, c, x, (-d[0], d[1]), y)
+
+
+def _sum_of_two(w: Algebra, c: Scale, x: Expr | None, d: Scale, y: Expr | None) -> Expr | None:
+    """c x + d y: a common number stands in front; a negative term is subtracted."""
+    if not c[0] or not d[0]:
+        return None
+    if x is y and c[1] == d[1] and c[0] + d[0]:
+        return w.scaled((c[0] + d[0], c[1]), x)
+    if c[0] < 0 < d[0]:
+        c, x, d, y = d, y, c, x
+    outer = ONE if (abs(c[0]), c[1]) != (abs(d[0]), d[1]) else (abs(c[0]), c[1])
+    if c[0] < 0:
+        outer, c, d = (-outer[0], outer[1]), (-c[0], c[1]), (-d[0], d[1])
+    inner = _inverse((abs(outer[0]), outer[1]))
+    first, second = w.scaled(_times(c, inner), x), w.scaled(_times((abs(d[0]), d[1]), inner), y)
+    if d[0] > 0:
+        return w.scaled(outer, w.apply(ops.add, (first, second)))
+    return w.scaled(outer, _logistic(w, first, second) or w.apply(ops.sub, (first, second)))
+
+
+def _logistic(w: Algebra, first: Expr, second: Expr) -> Expr | None:
+    """a (1 - b) - (1 - a) b = a - b, which is how binary cross entropy meets the sigmoid."""
+
+    def halves(e: Expr) -> list[tuple[Expr, Expr]]:
+        if not w.looks(e, "mul"):
+            return []
+        return [(p, q.args[1]) for p, q in (e.args, e.args[::-1]) if w.looks(q, "sub") and q.args[0].number == ONE]
+
+    for a, b in halves(first):
+        if (b, a) in halves(second):
+            return w.apply(ops.sub, (a, b))
+    return None
+
+
+def _pow(w: Algebra, e: Expr) -> Expr | None:
+    return e.args[0] if e.args[1].number == ONE else None
+
+
+def _sum(w: Algebra, e: Expr) -> Expr | None:
+    c, x = w.split(e.args[0])
+    if x is None:
+        return None
+    if e.shape == ():
+        while w.looks(x, "sum"):
+            x = x.args[0]
+        return w.scaled(c, w.apply(ops.sum, (x,)))
+    sums = w.apply(e.op, (x,), e.settings)
+    if x in w.data and all(map(_is_one, sums.values)):
+        if x not in w.summing_to_one:
+            w.summing_to_one.append(x)
+        return w.apply(ops.expand, (w.number(c),), tuple((np.shape(v),) for v in e.values))
+    return w.scaled(c, sums)
+
+
+def _is_one(sums: Any) -> bool:
+    return sums.dtype.kind == "f" and bool(np.all(np.abs(sums - 1) <= 8 * np.finfo(sums.dtype).eps))
+
+
+def _mean(w: Algebra, e: Expr) -> Expr | None:
+    counts = tuple(prod(np.shape(x)) // max(prod(np.shape(y)), 1)
+                   for x, y in zip(e.args[0].values, e.values, strict=True))
+    return w.build(ops.div, (w.build(ops.sum, e.args, e.settings), w.number(w.scale_of(counts))))
+
+
+def _sum_to(w: Algebra, e: Expr) -> Expr | None:
+    before, after = e.args[0].shape, e.shape
+    lead = len(before) - len(after)
+    kept = tuple(i + lead for i, n in enumerate(after) if n == 1 and before[i + lead] != 1)
+    if lead and kept:
+        return None
+    return w.build(ops.sum, e.args, w.dims_setting(kept or tuple(range(lead)), not lead))
+
+
+def _transpose(w: Algebra, e: Expr) -> Expr | None:
+    x, ndim = e.args[0], len(e.shape)
+    dims = tuple(sorted(d % ndim - ndim for d in e.settings[0]))
+    if w.looks(x, "transpose") and tuple(sorted(d % ndim - ndim for d in x.settings[0])) == dims:
+        return x.args[0]  # type: ignore[no-any-return]
+    if w.looks(x, "matmul") and ndim == 2 and any(w.looks(y, "transpose") for y in x.args):
+        return w.build(x.op, tuple(w.build(e.op, (y,), e.settings) for y in x.args[::-1]))
+    return w.apply(e.op, (x,), (dims,) * len(w.sizes))
+
+
+def _same(w: Algebra, e: Expr) -> Expr | None:
+    return e.args[0] if e.shape == e.args[0].shape else None
+
+
+def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
+    """`dim` as its default says it, where it means the same."""
+    assert e.op is not None
+    if "dim" not in e.op.settings:
+        return None
+    usual, dim, ndim = e.op.signature.parameters["dim"].default, e.setting("dim"), len(e.args[0].shape)
+    if type(usual) is not int or type(dim) is not int or dim == usual or not ndim or (dim - usual) % ndim:
+        return None
+    return w.apply(e.op, e.args, tuple(
+        tuple(usual if n == "dim" else s for n, s in zip(e.op.settings, run, strict=True)) for run in e.settings))
+
+
+RULES: dict[str, Callable[[Algebra, Expr], Expr | None]] = {
+    "add": _add, "clone": _same, "div": _div, "expand": _same, "mean": _mean, "mul": _mul, "neg": _neg, "pow": _pow,
+    "reshape": _same, "sub": _sub, "sum": _sum, "sum_to": _sum_to, "transpose": _transpose}

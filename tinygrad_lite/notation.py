@@ -1,0 +1,294 @@
+"""Notation: expressions as TeX, and TeX as Unicode and MathML.
+
+The one template that each op has is a format string of TeX over its operands and settings.  Where an operand needs
+parentheses follows from the template: from what stands around its place there, and from how loosely the operand's own
+template binds.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from html import escape
+from string import Formatter
+from typing import Any, Literal
+
+from .expression import Expr, Scale, parts_of
+from .op import Op
+
+# How tightly a formula binds.  SUM: a + b; PREFIX: Σ a, which reaches as far as it can to its right; PRODUCT: a b;
+# POWER: a², and a fraction.
+NOTHING, SUM, PREFIX, PRODUCT, POWER, ATOM = range(6)
+
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega").split(), strict=True))
+SYMBOLS = {rf"\{name}": letter for letter, name in GREEK.items()} | {
+    r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧",
+    r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−"}
+BINARY = set("+−=⊙<>≠≤≥∧∨×")
+SUPERSCRIPTS = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
+SUBSCRIPTS = str.maketrans("ijkln,", "ᵢⱼₖₗₙ ")
+AXES = "ijkln"
+
+
+# --- expression to TeX ------------------------------------------------------------------------------------------------
+
+
+def symbol(name: str, loss: str = "L") -> str:
+    r"""A name in TeX: its digits and what follows an underscore are its index; ∂ stands for "gradient with respect to".
+
+    >>> symbol("W1"), symbol("∂b2")
+    ('W_{1}', '\\frac{\\partial{L}}{\\partial{b_{2}}}')
+    """
+    if name.startswith("∂"):
+        return rf"\frac{{\partial{{{symbol(loss)}}}}}{{\partial{{{symbol(name[1:])}}}}}"
+    stem, index = re.fullmatch(r"(.*?)_?(\d*)", name).groups()  # type: ignore[union-attr]
+    stem, _, word = stem.partition("_") if stem.strip("_") else (stem.replace("_", r"\_"), "", "")
+    word = r"\_".join(filter(None, word.split("_")))
+    body = f"\\{GREEK[stem]}" if stem in GREEK else stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
+    below = ",".join(filter(None, [rf"\mathrm{{{word}}}" if word else "", index]))
+    return f"{body}_{{{below}}}" if below else body
+
+
+def number(scale: Scale) -> tuple[str, int]:
+    """A number, perhaps times a power of the batch size, and how tightly it binds."""
+    if scale[0] < 0:
+        return f"-{number((-scale[0], scale[1]))[0]}", SUM
+    above, below = (_integer(*part) for part in parts_of(scale))
+    return (above, ATOM) if below == "1" else (rf"\frac{{{above}}}{{{below}}}", POWER)
+
+
+def _integer(q: Fraction, power: int) -> str:
+    m = "" if not power else "m" if power == 1 else f"m^{{{power}}}"
+    digits = str(q.numerator) if q.denominator == 1 else f"{float(q):.6g}"
+    return m if m and digits == "1" else digits + m
+
+
+def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) -> tuple[str, int]:
+    """An expression in TeX, and how tightly it binds; with `top` it is spelled out even if it has a name."""
+    if e in names and not top:
+        return symbol(names[e], loss), POWER if names[e].startswith("∂") else ATOM
+    if e.number is not None:
+        return number(e.number)
+    assert e.op is not None
+    template, level, needs = _template(e.op)
+    if e.op.name == "mul" and e.args[0].number is not None:
+        template, level, needs = _SCALED
+
+    def operand(x: Any, name: str) -> tuple[str, int]:
+        if isinstance(x, tuple):
+            return ", ".join(operand(v, name)[0] for v in x), NOTHING if len(x) > 1 else ATOM
+        if x is None:
+            return "", ATOM
+        text, binds = tex(x, names, loss)
+        need = needs.get(name, NOTHING)
+        mixed = (need in (PREFIX, PRODUCT) and binds == level == PRODUCT and x.op is not e.op
+                 and template is not _SCALED[0] and not _is_scaled(x))
+        return (rf"\left({text}\right)", ATOM) if binds < need or mixed else (text, binds)
+
+    given = {n: operand(x, n) for n, x in zip(e.op.operands, e.args, strict=True)}
+    fields: dict[str, str] = {n: text for n, (text, _) in given.items()}
+    fields |= {n: setting(n, s, e) for n, s in zip(e.op.settings, e.settings[0], strict=True)}
+    if template == "{input}":  # nothing to see: a change of shape or dtype
+        return given["input"]
+    return template.format(**fields).replace("_{}", ""), level
+
+
+def _is_scaled(e: Expr) -> bool:
+    return e.op is not None and e.op.name == "mul" and e.args[0].number is not None
+
+
+_SCALED = (r"{input} \, {other}", PRODUCT, {"input": PREFIX, "other": PREFIX})
+
+
+def setting(name: str, value: Any, e: Expr) -> str:
+    """A setting in TeX; axes are the letters i, j, k of the indices along them, all axes are no letter."""
+    if name == "dim":
+        axes = (value,) if isinstance(value, int) else tuple(value or ())
+        ndim = len(next(e.children()).shape)
+        return "" if not axes or len(axes) == ndim else ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
+    if name == "key":
+        parts = [p for p in value if p is not Ellipsis] if isinstance(value, tuple) else [value]
+        return ", ".join(_slice(p) for p in parts)
+    return str(value).replace("_", r"\_")
+
+
+def _slice(part: Any) -> str:
+    if not isinstance(part, slice):
+        return str(part)
+    return ":".join("" if n is None else str(n) for n in (part.start, part.stop, *([part.step] if part.step else [])))
+
+
+@functools.cache
+def _template(op: Op) -> tuple[str, int, dict[str, int]]:
+    """The template of an op, how tightly it binds, and how tightly each operand must bind to go without parentheses."""
+    template = op.tex
+    if template is None:
+        inside = ", ".join(f"{{{o}}}" for o in op.operands)
+        template = rf"\operatorname{{{{{op.name.replace('_', chr(92) + '_')}}}}}({inside})"
+    pieces = list(Formatter().parse(template))
+    outside, open_at = "", []  # what stands outside all brackets, fields as □; the depth of each field
+    depth = 0
+    for literal, field, _, _ in pieces:
+        for c in re.findall(r"\\[a-zA-Z]+|\\.|.", literal):
+            depth -= c in "}])"
+            outside += c if not depth or c == "\\" else ""
+            depth += c in "{[("
+        open_at.append(depth)
+        outside += "□" if field is not None and not depth else ""
+    prefix = re.match(r"\\(sum|log|sin|cos|max|min|arg|exp)", outside)
+    level = (SUM if re.search(r"[+-]", outside) else NOTHING if re.search(r"\\(wedge|vee|neg)", outside)
+             else PREFIX if prefix and "□" in outside else PRODUCT if outside.count("□") > 1
+             else POWER if "^" in outside or r"\frac" in outside else ATOM)
+    needs: dict[str, int] = {}
+    seen = 0
+    for i, (literal, field, _, _) in enumerate(pieces):
+        if field is None or open_at[i]:
+            continue
+        seen += 1
+        after = pieces[i + 1][0] if i + 1 < len(pieces) else ""
+        last = seen == outside.count("□")
+        needs[field] = (
+            ATOM if after.startswith(("^", "[")) else
+            PREFIX if level == SUM and "-" in literal else
+            SUM if level in (NOTHING, SUM) else
+            (PREFIX if prefix and prefix[1] == "sum" else POWER) if level == PREFIX else
+            PREFIX if level == PRODUCT and last else PRODUCT if level == PRODUCT else NOTHING)
+    return template, level, needs
+
+
+# --- TeX to Unicode and MathML ----------------------------------------------------------------------------------------
+
+Kind = Literal["row", "text", "letter", "number", "operator", "space", "frac", "sup", "sub", "sqrt"]
+Node = tuple[Kind, Any]
+TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\s+|\d+(?:\.\d+)?(?:e[+-]?\d+)?|.", re.DOTALL)
+
+
+def parse(source: str) -> Node:
+    """The tree of the TeX that templates use: fractions, indices, exponents, roots, operator names and symbols."""
+    tokens: list[str] = TOKEN.findall(source)
+    tokens.reverse()
+
+    def row(end: str = "") -> Node:
+        items: list[Node] = []
+        while tokens and tokens[-1] != end:
+            token = tokens.pop()
+            if token in "^_":
+                kind: Kind = "sup" if token == "^" else "sub"
+                items.append((kind, (items.pop() if items else ("row", []), argument())))
+            else:
+                items.append(one(token))
+        if tokens:
+            tokens.pop()
+        return ("row", items)
+
+    def argument() -> Node:
+        token = tokens.pop()
+        return row("}") if token == "{" else one(token)
+
+    def one(token: str) -> Node:
+        if token == "{":
+            return row("}")
+        if token.isspace() or token == r"\,":
+            return ("space", " ")
+        if token in (r"\left", r"\right"):
+            return ("operator", tokens.pop())
+        if token == r"\frac":
+            return ("frac", (argument(), argument()))
+        if token == r"\sqrt":
+            return ("sqrt", argument())
+        if token in (r"\operatorname", r"\mathit", r"\mathrm", r"\text"):
+            tokens.pop()
+            word = ""
+            while (c := tokens.pop()) != "}":
+                word += SYMBOLS.get(c, c)
+            return ("text" if token != r"\mathit" else "letter", word)
+        text = SYMBOLS.get(token, token.removeprefix("\\"))
+        return ("number" if token[0].isdigit() else "text" if token[0] == "\\" and len(text) > 1 else
+                "letter" if text.isalpha() and text not in "Σᵀ" else "operator", text)
+
+    return row()
+
+
+def to_unicode(source: str) -> str:
+    r"""TeX as a line of Unicode.
+
+    >>> to_unicode(r"\frac{\partial{L}}{\partial{W_{1}}} = \left(a_{1} - y\right)^\top X")
+    '∂L/∂W1 = (a1 − y)ᵀ X'
+    """
+    return re.sub(r" +", " ", _unicode(parse(source))).strip()
+
+
+def _unicode(node: Node) -> str:
+    kind, content = node
+    if kind == "row":
+        return "".join(_in_row(content))
+    if kind == "frac":
+        above, below = (_unicode(part).strip() for part in content)
+        return f"{_fenced(above, ' [+−] |Σ|log|^−')}/{_fenced(below, '[ /]|.m')}"
+    if kind == "sup":
+        base, exponent = (_unicode(part).strip() for part in content)
+        short = exponent.translate(SUPERSCRIPTS)
+        return base + (short if re.fullmatch("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ]+", short) else f"^{_fenced(exponent, '..')}")
+    if kind == "sub":
+        base, index = (_unicode(part).strip() for part in content)
+        if base in ("Σ", "max", "min", "arg max", "arg min"):
+            return base + index.translate(SUBSCRIPTS) + " "
+        return base + ("" if index[:1].isdigit() else "_") + index
+    return f"√({_unicode(content).strip()})" if kind == "sqrt" else str(content)
+
+
+def _in_row(items: list[Node]) -> Iterator[str]:
+    operand = product = False  # does an operand stand before; was it a factor (then a fraction is fenced)
+    for kind, content in items:
+        text = _unicode((kind, content))
+        if kind == "operator" and content in BINARY:
+            unary = content == "−" and not operand
+            yield text if unary else f" {text} "
+            operand, product = False, content == "⊙"
+        elif kind == "operator" and content in "([,":
+            yield text + (" " if content == "," else "")
+            operand = product = False
+        elif text.strip():
+            yield f"({text})" if kind == "frac" and product and not text.startswith("∂") else text
+            operand = product = True
+            if text == "Σ" or kind == "text":
+                yield " " if text == "Σ" or text in ("log", "sin", "cos") else ""
+        else:
+            yield text
+
+
+def _fenced(text: str, compound: str) -> str:
+    """Parentheses around what has something compound in it; what stands in parentheses already does not count."""
+    outside = text
+    while (inner := re.sub(r"\([^()]*\)", "□", outside)) != outside:
+        outside = inner
+    return f"({text})" if re.search(compound, outside) and not re.fullmatch("∂[^ ]*", text) else text
+
+
+def to_mathml(source: str) -> str:
+    """TeX as presentation MathML, to be put into a `<math>` element."""
+    return _mathml(parse(source))
+
+
+def _mathml(node: Node) -> str:
+    kind, content = node
+    if kind == "row":
+        return f"<mrow>{''.join(map(_mathml, content))}</mrow>"
+    if kind == "sqrt":
+        return f"<msqrt>{_mathml(content)}</msqrt>"
+    if kind in ("frac", "sup", "sub"):
+        if kind == "sup" and _mathml(content[1]) == "<mo>ᵀ</mo>":
+            content = (content[0], ("text", "T"))
+        tag = {"frac": "mfrac", "sup": "msup", "sub": "msub"}[kind]
+        return f"<{tag}>{''.join(map(_mathml, content))}</{tag}>"
+    if kind == "space":
+        return '<mspace width="0.2em"/>'
+    tag = {"text": 'mi mathvariant="normal"', "letter": "mi", "number": "mn", "operator": "mo"}[kind]
+    text = "∑" if content == "Σ" else str(content)
+    return f"<{tag}>{escape(text)}</{tag.split()[0]}>"
+
+

@@ -1,0 +1,347 @@
+"""Source: a derivation as plain NumPy - hand-written backprop, generated.
+
+An op is written as the one expression that its function returns.  A longer function is put, once, above the code, with
+whatever functions it calls.  A few ops are spelled as one would by hand.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import keyword
+import re
+import textwrap
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .derivation import Derivation
+from .expression import ONE, Expr, Scale, parts_of
+from .op import Op
+
+WIDTH = 100
+
+SPELLINGS: dict[str, tuple[Callable[[Expr], bool], str]] = {
+    "amax": (lambda e: True, "np.max(input, axis=dim, keepdims=keepdim)"),
+    "amin": (lambda e: True, "np.min(input, axis=dim, keepdims=keepdim)"),
+    "argmax": (lambda e: True, "np.argmax(input, axis=dim, keepdims=keepdim)"),
+    "argmin": (lambda e: True, "np.argmin(input, axis=dim, keepdims=keepdim)"),
+    "clone": (lambda e: True, "np.copy(input)"),
+    "expand": (lambda e: True, "np.broadcast_to(input, shape)"),
+    "matmul": (lambda e: True, "input @ other"),
+    "one_hot_along": (lambda e: len(e.shape) == 2, "np.eye(num_classes)[target]"),
+    "sum": (lambda e: True, "np.sum(input, axis=dim, keepdims=keepdim)"),
+    "transpose": (lambda e: len(e.shape) == 2, "input.T"),
+}
+"""Ops whose function does more than one expression would (dtypes, odd dims, speed): where one says the same, and it."""
+
+
+def softmax(z, dim=-1):  # type: ignore[no-untyped-def]
+    e = np.exp(z - np.max(z, axis=dim, keepdims=True))
+    return e / np.sum(e, axis=dim, keepdims=True)
+
+
+def log_softmax(z, dim=-1):  # type: ignore[no-untyped-def]
+    shifted = z - np.max(z, axis=dim, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {"softmax": softmax, "log_softmax": log_softmax}
+"""The same for functions: these are written into the source instead of the op's own."""
+
+
+def write_source(derivation: Derivation, shapes: dict[str, str]) -> str:
+    """The source of `loss_and_grads(*, ...) -> (loss, {symbol: gradient})`.
+
+    Raises ValueError, naming the op, for an op whose source is not available or cannot stand alone.
+    """
+    return _Writer(derivation, shapes).source()
+
+
+class _Writer:
+    def __init__(self, derivation: Derivation, shapes: dict[str, str]) -> None:
+        self.derivation, self.shapes = derivation, shapes
+        self.functions: dict[Any, tuple[str, str]] = {}  # function -> its name here, its source
+        self.variables: dict[str, str] = {}
+        for name in derivation.names.values():
+            self.variable(name)
+
+    def variable(self, name: str) -> str:
+        """A symbol as a Python name; ∂ is written d."""
+        if name not in self.variables:
+            made = re.sub(r"\W", "_", name.replace("∂", "d"))
+            made = f"_{made}" if made[0].isdigit() else made
+            while keyword.iskeyword(made) or made in {"m", "np", *self.variables.values()}:
+                made += "_"
+            self.variables[name] = made
+        return self.variables[name]
+
+    def source(self) -> str:
+        d = self.derivation
+        body: list[str] = []
+        used = {self.variable(name) for name in (d.loss, *d.gradients)}
+        for equation in reversed(d.equations):
+            target = self.variable(equation.name)
+            if target in used:
+                value = self.expression(equation.expr, top=d.names.get(equation.expr) == equation.name)
+                used |= {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+                body.insert(0, f"{target} = {ast.unparse(_Group().visit(value))}")
+        if "m" in used and d.batch:
+            body.insert(0, f"m = {self.variable(d.batch.name)}.shape[{d.batch.axis}]")
+        results = ", ".join(f"{name[1:]!r}: {self.variable(name)}" for name in d.gradients).replace("'", '"')
+        body.append(f"return {self.variable(d.loss)}, {{{results}}}")
+        arguments = ", ".join(map(self.variable, d.inputs))
+        lines = [*wrapped(f"def loss_and_grads(*, {arguments}):"), *self.docstring()]
+        lines += [f"    {line}" for statement in body for line in wrapped(statement, WIDTH - 4)]
+        above = [text for _, text in self.functions.values()]
+        return "\n\n\n".join(["import numpy as np", *above, "\n".join(lines)]) + "\n"
+
+    def docstring(self) -> list[str]:
+        d = self.derivation
+        parameters = ", ".join(name[1:] for name in d.gradients)
+        arrays = ", ".join(f"{self.variable(name)} {self.shapes[name]}" for name in d.inputs)
+        paragraphs = [f"Return the loss and its gradients with respect to {parameters}, by symbol.",
+                      f"Arrays: {arrays}."]
+        paragraphs += [f"Assumes that {name} sums to 1 in each example." for name in d.summing_to_one]
+        paragraphs += ["Generated by tinygrad_lite.explain(...).code() from the program that ran."]
+        first, *rest = [textwrap.wrap(text, WIDTH - 8, break_on_hyphens=False) for text in paragraphs]
+        lines = [*first, "", *(line for paragraph in rest for line in paragraph)]
+        return [f'    """{lines[0]}', *(f"    {line}".rstrip() for line in lines[1:]), '    """']
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def expression(self, e: Expr, *, top: bool = False) -> ast.expr:
+        """The Python expression; with `top` it is written out even if it has a name."""
+        if e in self.derivation.names and not top:
+            return ast.Name(self.variable(self.derivation.names[e]))
+        if e.number is not None:
+            return _number(e.number)
+        assert e.op is not None
+        special = self.stable_logarithm(e) or self.scaled(e)
+        if special is not None:
+            return special
+        given: dict[str, ast.expr] = {}
+        for name, x in zip(e.op.operands, e.args, strict=True):
+            given[name] = (ast.List([self.expression(v) for v in x]) if isinstance(x, tuple)
+                           else ast.Constant(None) if x is None else self.expression(x))
+        usual = {n: p.default for n, p in e.op.signature.parameters.items()}
+        for name, xs in zip(e.op.settings, zip(*e.settings, strict=True), strict=True):
+            if e.op.name == "expand" and name == "shape":
+                xs = tuple(np.shape(v) for v in e.values)
+            given[name] = self.setting(e.op, xs)
+        fits, spelling = SPELLINGS.get(e.op.name, (None, ""))
+        if fits is not None and fits(e):
+            return _filled(_parsed(spelling), given)
+        inline = self.inline(e.op, given)
+        if inline is not None:
+            return inline
+        name = self.function(FUNCTIONS.get(e.op.name, e.op.forward), e.op)
+        settings = [ast.keyword(n, given[n]) for n, xs in zip(e.op.settings, e.settings[0], strict=True)
+                    if repr(xs) != repr(usual[n])]
+        call: ast.expr = ast.Call(ast.Name(name), [given[o] for o in e.op.operands], settings)
+        return ast.Subscript(call, ast.Constant(0)) if e.op.residuals else call
+
+    def scaled(self, e: Expr) -> ast.expr | None:
+        """A number times something, with the division last: -x / m."""
+        negative = e.op is not None and e.op.name == "neg" and e.args[0] not in self.derivation.names
+        product = e.args[0] if negative else e
+        if product.op is None or product.op.name != "mul" or product.args[0].number is None:
+            return None
+        above, below = (_times_m(*part) for part in parts_of(product.args[0].number))
+        value = self.expression(product.args[1])
+        if negative:
+            value = ast.UnaryOp(ast.USub(), value)
+        if ast.unparse(above) != "1":
+            value = ast.BinOp(above, ast.Mult(), value)
+        return value if ast.unparse(below) == "1" else ast.BinOp(value, ast.Div(), below)
+
+    def stable_logarithm(self, e: Expr) -> ast.expr | None:
+        """log softmax(z), log σ(z) and log (1 - σ(z)) without the overflow that they have when spelled like this."""
+        if e.op is None or e.op.name != "log":
+            return None
+        x: Expr = e.args[0]
+        name = x.op.name if x.op is not None else ""
+        if x.op is not None and name == "softmax":
+            dim = x.setting("dim")
+            settings = [] if dim == -1 else [ast.keyword("dim", ast.Constant(dim))]
+            function = ast.Name(self.function(log_softmax, x.op))
+            return ast.Call(function, [self.expression(x.args[0])], settings)
+        if name == "sigmoid":
+            return _filled(_parsed("-np.logaddexp(0, -z)"), {"z": self.expression(x.args[0])})
+        other: Expr | None = x.args[1] if name == "sub" and x.args[0].number == ONE else None
+        if other is not None and other.op is not None and other.op.name == "sigmoid":
+            return _filled(_parsed("-np.logaddexp(0, z)"), {"z": self.expression(other.args[0])})
+        return None
+
+    def setting(self, op: Op, xs: tuple[Any, ...]) -> ast.expr:
+        """A setting, given as it is in each run; what doubles with the batch size is written with m."""
+        first = xs[0]
+        if isinstance(first, (tuple, list)):
+            parts = [self.setting(op, each) for each in zip(*xs, strict=True)]
+            return ast.Tuple(parts) if isinstance(first, tuple) else ast.List(parts)
+        if isinstance(first, slice):
+            parts = [self.setting(op, tuple(getattr(x, n) for x in xs)) for n in ("start", "stop", "step")]
+            return ast.Call(ast.Name("slice"), parts, [])
+        batch = self.derivation.batch
+        if any(x != first for x in xs) and batch and isinstance(first, int) and first % batch.size == 0:
+            return _times_m(first // batch.size, 1)
+        if isinstance(first, np.dtype):
+            return ast.Constant(first.name)
+        if first is None or first is Ellipsis or isinstance(first, (bool, int, float, str)):
+            return _parsed(repr(first)) if first is not Ellipsis else ast.Constant(...)
+        raise ValueError(f"code(): a setting of op {op.name} cannot be written as NumPy: {first!r}")
+
+    # --- functions of ops ---------------------------------------------------------------------------------------------
+
+    def inline(self, op: Op, given: dict[str, ast.expr]) -> ast.expr | None:
+        """The op's function as one expression of its arguments, if it is one and computes no argument twice."""
+        definition = _definition_of(op.forward, op)
+        body = [s for s in definition.body if not _is_docstring(s)]
+        if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
+            return None
+        value = body[0].value
+        used = [n.id for n in ast.walk(value) if isinstance(n, ast.Name)]
+        twice = any(used.count(n) > 1 and not isinstance(x, (ast.Name, ast.Constant)) for n, x in given.items())
+        others = {*used} - given.keys()
+        if twice or any(op.forward.__globals__.get(n) is not np for n in others):
+            return None
+        return _filled(value, given | {n: ast.Name("np") for n in others})
+
+    def function(self, function: Any, op: Op) -> str:
+        """Put a function above the code, and those that it calls; return its name there."""
+        function = getattr(function, "__wrapped__", function)
+        if function in self.functions:
+            return self.functions[function][0]
+        name = f"_{function.__name__.lstrip('_')}"
+        while name in {n for n, _ in self.functions.values()}:
+            name += "_"
+        self.functions[function] = name, ""  # known before its body is read: it may call itself
+        definition = _definition_of(function, op)
+        definition.name, definition.decorator_list, definition.returns = name, [], None
+        arguments = definition.args
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            argument.annotation = None
+        definition.body = [s for s in definition.body if not _is_docstring(s)]
+        loaded = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name)}
+        known = function.__globals__ | dict(zip(function.__code__.co_freevars,
+                                                (c.cell_contents for c in function.__closure__ or ()), strict=True))
+        local = {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
+        local |= {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        there = {n: self.outside(known[n], n, op) for n in loaded - local if n in known}
+        if missing := [n for n in loaded - local if n not in known and not hasattr(builtins, n)]:
+            raise ValueError(f"code(): op {op.name} uses {missing[0]}, which is not defined")
+        text = ast.unparse(ast.fix_missing_locations(_Fill(there).visit(definition)))
+        self.functions.pop(function)
+        self.functions[function] = name, "\n".join(x for line in text.splitlines() for x in wrapped(line))
+        return name
+
+    def outside(self, value: Any, name: str, op: Op) -> ast.expr:
+        """Something that the function of an op takes from its module."""
+        if value is np:
+            return ast.Name("np")
+        if isinstance(value, FunctionType):
+            return ast.Name(self.function(value, op))
+        if value is None or isinstance(value, (bool, int, float, str, tuple)):
+            return _parsed(repr(value))
+        raise ValueError(f"code(): op {op.name} uses {name} ({type(value).__name__}), which plain NumPy source cannot "
+                         f"contain; write its function with np alone")
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, given: dict[str, ast.expr]) -> None:
+        self.given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.given.get(node.id, node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Arguments that come out as axis=None or keepdims=False say nothing."""
+        self.generic_visit(node)
+        node.keywords = [k for k in node.keywords if not (
+            k.arg in ("axis", "keepdims") and isinstance(k.value, ast.Constant)
+            and (k.value.value is None or k.value.value is False))]
+        return node
+
+
+class _Group(ast.NodeTransformer):
+    """Puts parentheses around a matrix product that is a factor of an elementwise one."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.MatMult):
+            node.left = ast.Name(f"({ast.unparse(node.left)})")
+        return node
+
+
+def _filled(template: ast.expr, given: dict[str, ast.expr]) -> ast.expr:
+    made: ast.expr = _Fill(given).visit(template)
+    return made
+
+
+def _parsed(expression: str) -> ast.expr:
+    return ast.parse(expression, mode="eval").body
+
+
+def _definition_of(function: Any, op: Op) -> ast.FunctionDef:
+    try:
+        module = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError) as error:
+        raise ValueError(f"code(): the source of op {op.name} cannot be found; define it in a file") from error
+    found = next((n for n in ast.walk(module) if isinstance(n, ast.FunctionDef)), None)
+    if found is None:
+        raise ValueError(f"code(): op {op.name} is not written with def, so its source cannot be read")
+    return found
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _number(scale: Scale) -> ast.expr:
+    if scale[0] < 0:
+        return ast.UnaryOp(ast.USub(), _number((-scale[0], scale[1])))
+    above, below = (_times_m(q, power) for q, power in parts_of(scale))
+    return above if ast.unparse(below) == "1" else ast.BinOp(above, ast.Div(), below)
+
+
+def _times_m(q: Any, power: int) -> ast.expr:
+    digits: ast.expr = ast.Constant(int(q) if q == int(q) else float(q))
+    if not power:
+        return digits
+    m: ast.expr = ast.Name("m") if power == 1 else ast.BinOp(ast.Name("m"), ast.Pow(), ast.Constant(power))
+    return m if q == 1 else ast.BinOp(digits, ast.Mult(), m)
+
+
+def wrapped(line: str, width: int = WIDTH) -> list[str]:
+    """A statement on as many lines as it needs: broken before operators and after commas, the outermost first."""
+    if len(line) <= width:
+        return [line]
+    depth, breaks = 0, []  # (depth, position)
+    for i, c in enumerate(line):
+        depth += (c in "([{") - (c in ")]}")
+        if c == "," or re.match(r" (\+|-|\*|/|@) ", line[i:]):
+            breaks.append((depth, i + (c == ",")))
+    outermost = min((d for d, _ in breaks), default=-1)
+    if outermost < 0:
+        return [line]
+    head, indent = "", " " * (len(line) - len(line.lstrip()) + 4)
+    if outermost == 0:
+        start = line.index(" = ") + 3 if " = " in line else len("return ")
+        head, line = line[:start] + "(", line[:start] + "(" + line[start:] + ")"
+        breaks = [(d, i + 1) for d, i in breaks]
+    at = 0
+    pieces: list[str] = []
+    for i in [i for d, i in breaks if d == outermost]:
+        if pieces and len(pieces[-1]) + i - at <= width - len(indent):
+            pieces[-1] += line[at:i]
+        else:
+            pieces.append(line[at:i])
+        at = i
+    pieces.append(line[at:])
+    assert pieces[0].startswith(head)
+    return [pieces[0].rstrip(), *(indent + p.strip() for p in pieces[1:])]
