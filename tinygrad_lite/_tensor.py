@@ -16,7 +16,7 @@ import numpy as np
 from . import backend, dtypes, functional, graph, indexing, inplace, ops, printing, random
 from .graph import Leaf, Node, mode, state_changed, switch_grad
 from .op import Op, complete
-from .walk import deposit, own, walk
+from .walk import deposit, gradient_of, own, walk
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
 _bool: TypeAlias = bool
@@ -84,7 +84,7 @@ class Tensor(graph.Tensor):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` has accumulated here; None before."""
-        return getattr(self, "_grad", None)
+        return gradient_of(self)  # type: ignore[return-value]
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -310,7 +310,9 @@ class Tensor(graph.Tensor):
 
     def __index__(self) -> _int:
         self._reading("index()")
-        return self.array.__index__() if isinstance(self.array, np.ndarray) else int(self.array)
+        if self.array.size != 1 or self.array.dtype.kind == "f":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.array.item())
 
     def __len__(self) -> _int:
         if not self.array.ndim:
@@ -538,13 +540,13 @@ class Tensor(graph.Tensor):
         return result  # type: ignore[no-any-return]
 
     def flatten(self, start_dim: _int = 0, end_dim: _int = -1) -> Tensor:
-        """The axes from `start_dim` to `end_dim` as one."""
+        """The axes from `start_dim` to `end_dim` as one; self if that is one axis already."""
         if not self.array.ndim:
             return self.reshape(1)
         start, end = (range(self.array.ndim)[d] for d in (start_dim, end_dim))
         if start > end:
             raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-        return self.reshape(*self.shape[:start], math.prod(self.shape[start : end + 1]), *self.shape[end + 1 :])
+        return self if start == end else self.reshape(*self.shape[:start], math.prod(self.shape[start : end + 1]), *self.shape[end + 1 :])
 
     def squeeze(self, dim: _int | None = None) -> Tensor:
         """Without the axes of size 1, or without `dim` if its size is 1."""
