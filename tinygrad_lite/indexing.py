@@ -90,6 +90,11 @@ def _as_view(key: tuple[Any, ...]) -> tuple[Any, ...]:
 def set(x: Any, key: Any, value: Any) -> None:
     """`x[key] = value`, recorded as PyTorch does."""
     template, arrays = split_key(key)
+    if hasattr(value, "shape") and value.shape[:1] == (1,):  # leading axes of size 1 need no place to go
+        sizes = list(value.shape)
+        while sizes[:1] == [1]:
+            del sizes[0]
+        value = ops.reshape(value, sizes)
     if arrays:
         x, template = _integers_first(x, template, arrays)
         if isinstance(value, graph.Tensor) and value.array.dtype != x.array.dtype:

@@ -4,10 +4,13 @@ Each step runs here and in PyTorch.  Where PyTorch refuses to differentiate a pr
 a third time, in PyTorch's mode that keeps copies of all that is overwritten: our gradient has to be that one.  So a
 gradient is never silently wrong.  What differs besides is named here, and nothing else is allowed:
 
-- A tensor that was taken as a view under `no_grad`, or before its base was told to require grad, becomes differentiable
-  in PyTorch with the next write to its memory, even one under `no_grad`.  Here it stays a constant until a write is
-  recorded; the program goes on without that tensor.
-- A part of an expanded tensor is read-only here, as it is in NumPy, even if its elements do not overlap.
+- A view that was taken under `no_grad`, or before its base was told to require grad, says in PyTorch that it requires
+  grad: as a leaf, and with the history of its base as soon as its memory is overwritten, even under `no_grad`.  Here it
+  stays what it was until a write is recorded; the program goes on without that tensor.
+- Where a view was taken under `no_grad` and its base then got a history by a recorded write, PyTorch refuses every use
+  of the view.  Here it has the history of its base; the program goes on without it.
+- A part of an expanded tensor is read-only here, as it is in NumPy, even if its elements do not overlap; and an expanded
+  tensor cannot be filled.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -33,7 +36,7 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "x[...]": lambda x: x[...],
     "x[..., 0]": lambda x: x[..., 0],
     "x.T": lambda x: x.transpose(0, -1),
-    "x.permute": lambda x: x.permute(*range(x.ndim)[::-1]),
+    "x.permute": lambda x: x.permute(tuple(range(x.ndim)[::-1])),
     "x.view(-1)": lambda x: x.view(-1),
     "x.reshape(-1)": lambda x: x.reshape(-1),
     "x.reshape(3, 2)": lambda x: x.reshape(3, 2),
@@ -155,8 +158,8 @@ def gradients(library: Any, tensors: list[Any], chosen: set[int], wanted: list[i
     return arrays
 
 
-def read_only(x: Any) -> bool:
-    return isinstance(x, OURS.T.Tensor) and not x.array.flags.writeable
+def status_of(x: Any) -> tuple[bool, bool]:
+    return x.requires_grad, x.is_leaf
 
 
 class Programs(RuleBasedStateMachine):
@@ -184,7 +187,7 @@ class Programs(RuleBasedStateMachine):
         ours, theirs = attempt(step.run, OURS, self.ours), attempt(step.run, THEIRS, self.theirs)
         if isinstance(ours, Exception) and isinstance(theirs, Exception):
             return
-        if "read-only" in str(ours) and "write" in step.kind:
+        if "write" in step.kind and any(text in str(ours) for text in ("read-only", "a single memory location")):
             self.rewind()
             return
         assert not isinstance(ours, Exception), f"only ours raised: {ours!r} in {step}"
@@ -247,6 +250,8 @@ class Programs(RuleBasedStateMachine):
         wanted = [k for k, x in enumerate(self.theirs) if k not in self.dropped and x.requires_grad and not x._is_view()]
         if not wanted:
             return
+        # PyTorch's second derivatives count a tensor that was told to require grad only after it had been used.
+        again = again and all(step.kind != "requires_grad_" for step in self.steps)
         ours, theirs = (attempt(gradients, library, tensors, chosen, wanted, again)
                         for library, tensors in ((OURS, self.ours), (THEIRS, self.theirs)))
         if isinstance(theirs, Exception) and not isinstance(ours, Exception):
@@ -275,11 +280,14 @@ class Programs(RuleBasedStateMachine):
                 continue
             assert tuple(x.shape) == tuple(y.shape)
             np.testing.assert_allclose(array_of(x), array_of(y), 1e-9, 1e-9, err_msg=f"value of {k}")
-            if y.requires_grad and not x.requires_grad and y._is_view() and y._base.requires_grad:
+            status = attempt(status_of, y)
+            if x.is_leaf and status != status_of(x) and y._is_view() and y._base.requires_grad:
                 self.dropped.add(k)  # the first of the named differences
-                continue
-            assert (x.requires_grad, x.is_leaf) == (y.requires_grad, y.is_leaf), f"requires_grad, is_leaf of {k}"
+            elif "created in no_grad mode and its base" in str(status):
+                self.dropped.add(k)  # the second
+            else:
+                assert status_of(x) == status, f"requires_grad, is_leaf of {k}"
 
 
 TestPrograms = Programs.TestCase
-TestPrograms.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+TestPrograms.settings = settings(max_examples=300, stateful_step_count=25, deadline=None, phases=set(Phase) - {Phase.explain})

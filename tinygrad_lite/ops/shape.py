@@ -97,7 +97,12 @@ def pad_widths(pad: Sequence[int], ndim: int) -> list[tuple[int, int]]:
 
 @op(tex=r"{source}", promotion="none")
 def copy_to(input: Array, source: Array) -> Array:
-    """`source` in the shape and dtype of `input`: what `input.copy_(source)` writes."""
+    """`source` in the shape and dtype of `input`: what `input.copy_(source)` writes.
+
+    Raises RuntimeError or ValueError where `source` cannot be broadcast to that shape.
+    """
+    if np.ndim(source) > input.ndim:  # NumPy would drop axes of size 1
+        raise RuntimeError(f"output with shape {input.shape} doesn't match the broadcast shape {source.shape}")
     result = np.empty_like(input)
     result[...] = source
     return result
