@@ -166,6 +166,22 @@ def test_a_mistake_of_one_parameter_that_its_neighbour_does_not_have() -> None:
     assert "here alone" in str(report)
 
 
+def test_a_common_mistake_and_one_of_a_single_parameter_on_top_of_it() -> None:
+    report = compare_gradients(lab2, LAB2, lambda **a: {
+        **lab2_by_hand(**a, scale=1), "W1": lab2_by_hand(**a, scale=1, derivative=False)["W1"]})
+    assert [(c.names, c.alone) for c in report.causes] == [(["b1", "W2", "b2"], False), (["W1"], True)]
+    assert "1/6 of mean" in report.causes[0].text
+    assert "the derivative of sigmoid" in report.causes[1].text
+
+
+def test_a_mistake_of_a_single_parameter_instead_of_the_common_one() -> None:
+    report = compare_gradients(lab2, LAB2, lambda **a: {
+        **lab2_by_hand(**a, scale=1), "W1": lab2_by_hand(**a, derivative=False)["W1"], "b1": np.arange(5.0)})
+    assert [(c.names, c.alone) for c in report.causes] == [(["W2", "b2"], False), (["W1"], True)]
+    assert "the derivative of sigmoid" in report.causes[1].text
+    assert report.notes == ["No single changed link of the backward walk reproduces b1."]
+
+
 def test_none_of_these() -> None:
     invented = np.cos(np.arange(20.0)).reshape(4, 5)
     report = compare_gradients(lab2, LAB2, lambda **a: {**lab2_by_hand(**a), "W1": invented})
@@ -486,6 +502,26 @@ def test_branches_shared_nodes_and_functions() -> None:
     assert compare_gradients(loss, [V], by_hand).ok
     _, text = only_cause(compare_gradients(loss, [V], lambda v: by_hand(v, derivative=False)))
     assert text.startswith("the derivative of sin")
+
+
+def test_a_function_after_a_call_that_records_nothing() -> None:
+    class Cube(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 3 * g * ctx.saved_tensors[0] ** 2
+
+    def loss(v: Any) -> Any:
+        constant = tg.tensor(V) * 2
+        return (Cube.apply(v) * constant).sum()
+
+    names, text = only_cause(compare_gradients(loss, [V], [2 * V]))
+    assert names == ["v"]
+    assert text.startswith("the derivative of Cube (node ")
 
 
 # --- a random mistake in a random network -----------------------------------------------------------------------------

@@ -141,6 +141,13 @@ class Graph:
         """Whether a link here or in an opened op is changed."""
         return bool(self.changes) or any(g is not None and g.changed for g in self.inner.values())
 
+    def restore(self) -> None:
+        """Undo all changes."""
+        self.changes.clear()
+        for inner in self.inner.values():
+            if inner is not None:
+                inner.restore()
+
     def where(self, node: Node) -> str:
         """The place of a node in words."""
         if self.outer is not None:
@@ -235,12 +242,16 @@ class Graph:
             return found
         seeds: dict[Node, Any] = {}
         for (_, parent, _), d in found.items():
-            d = fit(d, parent)
             seeds[parent] = seeds[parent] + d if parent in seeds else d
         return self.outer.effect(seeds)
 
 
 # --- what people get wrong --------------------------------------------------------------------------------------------
+
+
+def arriving(g: Any) -> Any:
+    """The gradient that arrives at a node; at an autograd.Function, that of its only output in use."""
+    return next(iter(g.values())) if isinstance(g, Parts) and len(g) == 1 else g
 
 
 def scaled(c: float) -> Apply:
@@ -318,13 +329,13 @@ def changes(link: Link) -> Iterator[Change]:
     assert op is not None
     where = link.graph.where(node)
     at = f"{op.name} {where}"
-    if not isinstance(g, Parts) and g.shape == flow.raw.shape:
+    if getattr(arriving(g), "shape", None) == flow.raw.shape:
         what = f"the derivative of {at}"
         if op.name in ("neg", "sub"):
             what = f"the minus sign of {at}"
         elif len(op.operands) > 1:
             what = f"the derivative of {at} with respect to {flow.operand}"
-        yield Change(0, f"{what} is missing", lambda graph, node, g, flow: fit(g, flow.parent))
+        yield Change(0, f"{what} is missing", lambda graph, node, g, flow: fit(arriving(g), flow.parent))
     if len(flow.d.shape) == 2 and flow.d.shape[0] == flow.d.shape[1] > 1:
         yield Change(4, f"the gradient with respect to {flow.operand} of {at} is transposed",
                      lambda graph, node, g, flow: flow.d.T)
@@ -432,19 +443,23 @@ class Search:
             link.graph.changes[link.node, link.flow.position] = candidate.change.apply
             found.append(Cause(sorted(candidate.explained, key=[*self.hand].index), candidate.change.text, equivalent))
             left -= candidate.explained
-        graphs = [self.graph]
-        for graph in graphs:
-            graph.changes.clear()
-            graphs += [g for g in graph.inner.values() if g is not None]
+        # What is left contradicts other parameters: look at each alone, first on top of the common causes.
+        found += self._alone(left)
+        if left and found:
+            self.graph.restore()
+            found += self._alone(left)
+        return found
+
+    def _alone(self, left: set[str]) -> list[Cause]:
+        """Causes of single parameters, whatever they would do to the others; takes out of `left` what it explains."""
+        found: dict[str, Cause] = {}
         for name in [n for n in self.hand if n in left]:
             if (best := self._best({name}, set())) is not None:
                 candidate, equivalent = best
-                same = next((c for c in found if c.alone and c.text == candidate.change.text), None)
-                if same is not None:
-                    same.names.append(name)
-                else:
-                    found.append(Cause([name], candidate.change.text, equivalent, alone=True))
-        return found
+                text = candidate.change.text
+                found.setdefault(text, Cause([], text, equivalent, alone=True)).names.append(name)
+                left.remove(name)
+        return [*found.values()]
 
     def _best(self, wrong: set[str], keep: set[str]) -> tuple[_Candidate, int] | None:
         """The simplest change that explains most of `wrong` and leaves `keep` right; how many others do the same."""
