@@ -56,6 +56,9 @@ class Observer:
         """Where the user's code recorded `node`, for error messages of the walk; "" if that is not known."""
         return ""
 
+    def loaded(self, tensor: Tensor, gradient: Tensor | None) -> None:
+        """`tensor.grad` was read."""
+
     def stored(self, tensor: Tensor, gradient: Tensor | None) -> None:
         """`tensor.grad` was replaced."""
 
@@ -161,11 +164,20 @@ class Tensor:
     __slots__ = ("__weakref__", "_grad", "array", "node")
     array: Any
     node: Node | None
-    _grad: Tensor
+    _grad: Tensor | Deferred | None
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
         self.array = array
         self.node = node
+
+
+class Deferred:
+    """A gradient that a replayed step has left in one of its buffers; `walk.gradient_of` copies it if somebody looks."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
 
 
 # --- library state -----------------------------------------------------------------------------------------------
@@ -209,6 +221,21 @@ def stamp_write(array: Any) -> None:
     else:  # the callback binds the key, not the array; a dead entry under a recycled id is simply replaced
         ref = weakref.ref(owner, lambda _, k=key: _written.pop(k, None))
     _written[key] = (ref, now)
+
+
+def mark(array: Any) -> Any:
+    """What `stamp_marks` needs to stamp this array again and again.  The array must outlive the mark."""
+    stamp_write(array)
+    key = id(owner_of(array))
+    return key, _written[key][0]
+
+
+def stamp_marks(marks: list[Any]) -> None:
+    """`stamp_write` for the arrays of these marks."""
+    global last_write
+    last_write = now = tick()
+    for key, ref in marks:
+        _written[key] = ref, now
 
 
 def written_after(array: Any, age: int) -> bool:

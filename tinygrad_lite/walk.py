@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import graph
-from .graph import Array, Leaf, Node, Tensor, mode, switch_grad
+from .graph import Array, Deferred, Leaf, Node, Tensor, mode, switch_grad
 from .op import FREED, NAMESPACE, arguments_of, op, to_dtype, wrap
 
 _age = attrgetter("age")
@@ -279,9 +279,19 @@ def own(gradient: Array) -> Array:
     return gradient if gradient.base is None and sys.getrefcount(gradient) == _ALONE else gradient.copy()
 
 
+def gradient_of(tensor: Tensor) -> Tensor | None:
+    """What `tensor.grad` is."""
+    gradient = getattr(tensor, "_grad", None)
+    if gradient.__class__ is Deferred:
+        gradient = tensor._grad = NAMESPACE["Tensor"](gradient.array.copy())
+    if mode.state.__class__ is not bool:
+        mode.state.loaded(tensor, gradient)
+    return gradient
+
+
 def deposit(tensor: Tensor, gradient: Array) -> None:
     """Add a gradient to `tensor.grad`, which owns its memory and shares it with nobody: pass `own(...)`."""
-    so_far: Tensor | None = getattr(tensor, "_grad", None)
+    so_far = gradient_of(tensor)
     if isinstance(gradient, Tensor):  # create_graph, or observed
         tensor._grad = clone(gradient) if so_far is None else so_far + gradient  # type: ignore[operator]
     elif so_far is None:
