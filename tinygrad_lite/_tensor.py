@@ -60,13 +60,14 @@ class Tensor(graph.Tensor):
         """
         if requires_grad and self.node is None:
             if self.array.dtype.kind != "f":
-                raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.array.dtype}")
+                raise RuntimeError("only Tensors of floating point dtype can require gradients, "
+                                   f"got {self.array.dtype}")
             self.node = Leaf(self)
             state_changed()
         elif not requires_grad and self.node is not None:
             if not self.is_leaf:
-                raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a computed "
-                                   "variable in a subgraph that doesn't require differentiation use x.detach()")
+                raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a "
+                                   "computed variable in a subgraph that doesn't require differentiation use x.detach()")
             self.node = None
             state_changed()
         return self
@@ -335,8 +336,8 @@ class Tensor(graph.Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
-            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol; "
-                               "use x.detach().clone()")
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                               "protocol; use x.detach().clone()")
         new: Any = object.__new__(Tensor if isinstance(self, View) else type(self))
         memo[id(self)] = new
         new.array, new.node = self.array.copy(), None
@@ -535,8 +536,9 @@ class Tensor(graph.Tensor):
         Raises RuntimeError where the memory does not allow it.
         """
         result = ops.reshape(self, _sizes(shape))
-        if result.array.size and not np.shares_memory(result.array, self.array) if isinstance(self.array, np.ndarray) else False:
-            raise RuntimeError("view size is not compatible with input tensor's size and stride. Use .reshape(...) instead.")
+        if result.array.size and graph.owner_of(result.array) is not graph.owner_of(self.array):
+            raise RuntimeError("view size is not compatible with input tensor's size and stride. "
+                               "Use .reshape(...) instead.")
         return result  # type: ignore[no-any-return]
 
     def flatten(self, start_dim: _int = 0, end_dim: _int = -1) -> Tensor:
@@ -546,7 +548,9 @@ class Tensor(graph.Tensor):
         start, end = (range(self.array.ndim)[d] for d in (start_dim, end_dim))
         if start > end:
             raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-        return self if start == end else self.reshape(*self.shape[:start], math.prod(self.shape[start : end + 1]), *self.shape[end + 1 :])
+        if start == end:
+            return self
+        return self.reshape(*self.shape[:start], math.prod(self.shape[start : end + 1]), *self.shape[end + 1 :])
 
     def squeeze(self, dim: _int | None = None) -> Tensor:
         """Without the axes of size 1, or without `dim` if its size is 1."""

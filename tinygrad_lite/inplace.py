@@ -1,9 +1,9 @@
 """Writes into tensors, as PyTorch defines them: they are recorded, and a view and its base see each other's.
 
-A write computes its result as any op does and then puts it into the memory that is there.  What changes is whose history
-is whose: the tensor takes that of the result; if it is a view, its base takes that of `view_put`, the base with the
-viewed part replaced, and every view of the base makes its own anew (`View.node`).  That the memory was overwritten is
-stamped, so that a node which had saved the old values raises in the walk.
+A write computes its result as any op does and then puts it into the memory that is there.  What changes is whose
+history is whose: the tensor takes that of the result; if it is a view, its base takes that of `view_put`, the base with
+the viewed part replaced, and every view of the base makes its own anew (`View.node`).  That the memory was overwritten
+is stamped, so that a node which had saved the old values raises in the walk.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def keep_old_values(node: Any, array: Array) -> None:
 
 
 def rebase(tensor: graph.Tensor, node: Node | None) -> None:
-    """Give a tensor its new history.  The hook of `retain_grad` goes along: it wants the gradient of the latest values."""
+    """Give a tensor its new history; the hook of `retain_grad` goes along: it wants the gradient of the latest values.
+    """
     before = tensor.node
     tensor.node = node
     if before is not None and before.hooks and node is not None:
@@ -114,10 +115,11 @@ def _nobody() -> None:
 
 def check_fits(target: graph.Tensor, result: graph.Tensor) -> None:
     """Raise RuntimeError unless the memory of `target` can hold `result` as it is."""
-    if result.array.shape != target.array.shape:
-        raise RuntimeError(f"output with shape {target.array.shape} doesn't match the broadcast shape {result.array.shape}")
-    if not np.can_cast(result.array.dtype, target.array.dtype, "same_kind"):
-        raise RuntimeError(f"result type {result.array.dtype} can't be cast to the desired output type {target.array.dtype}")
-    if target.array.size and 0 in target.array.strides and any(s == 0 and n > 1 for s, n in zip(target.array.strides, target.array.shape, strict=True)):
-        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                           "location. Please clone() the tensor before performing the operation.")
+    old, new = target.array, result.array
+    if new.shape != old.shape:
+        raise RuntimeError(f"output with shape {old.shape} doesn't match the broadcast shape {new.shape}")
+    if not np.can_cast(new.dtype, old.dtype, "same_kind"):
+        raise RuntimeError(f"result type {new.dtype} can't be cast to the desired output type {old.dtype}")
+    if old.size and any(step == 0 and n > 1 for step, n in zip(old.strides, old.shape, strict=True)):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
+                           "memory location. Please clone() the tensor before performing the operation.")
