@@ -1,0 +1,99 @@
+"""Pictures of a run: curves, mistakes, the confusion matrix and a gallery of digits.
+
+Importing this module needs matplotlib (the extra "train").  Figures are drawn off screen and know of no global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9642a", "#6b7280"
+
+
+def figure(width: float, height: float, title: str) -> Figure:
+    """An empty figure with a title, its size in inches."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(made)
+    made.suptitle(title, fontsize=13)
+    return made
+
+
+def save(made: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    made.savefig(path, dpi=130, facecolor="white")
+
+
+def curves(epochs: Sequence[dict[str, float]], path: Path) -> None:
+    """Loss and accuracy after each epoch, on the training and the test images."""
+    last = epochs[-1]
+    made = figure(10, 4, f"Learning: {last['test_accuracy']:.2%} of the test images right after {len(epochs)} epochs")
+    numbers = [e["epoch"] for e in epochs]
+    for axes, key, name in zip(made.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy", "accuracy"), strict=True):
+        for prefix, colour, label in (("", BLUE, "training (during the epoch)"), ("test_", ORANGE, "test (after it)")):
+            values = [e[prefix + key] for e in epochs]
+            axes.plot(numbers, values, color=colour, marker="o", markersize=3, label=label)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    made.axes[0].set_ylim(bottom=0)
+    made.axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    save(made, path)
+
+
+def gallery(images: Any, targets: Any, path: Path, each: int = 12) -> None:
+    """A row of `each` sample images for every class."""
+    made = figure(each * 0.62, 6.9, "What the network learns from")
+    for digit, row in enumerate(made.subplots(10, each)):
+        for axes, i in zip(row, np.flatnonzero(targets == digit)[:each], strict=False):
+            axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
+        for axes in row:
+            axes.set_axis_off()
+    save(made, path)
+
+
+def mistakes(images: Any, targets: Any, predicted: Any, confidence: Any, path: Path, most: int = 40) -> None:
+    """Images classified wrongly, those of which the network was most sure first, with true and predicted class."""
+    wrong = np.flatnonzero(predicted != targets)
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    columns = 10 if len(shown) > 10 else max(len(shown), 5)
+    rows = max(-(-len(shown) // columns), 1)
+    title = (f"{len(wrong)} of {len(targets):,} test images are classified wrongly" + (
+        f"; the {len(shown)} it was most sure of" if len(shown) < len(wrong) else ""))
+    made = figure(columns * 1.05, rows * 1.38 + 0.6, title)
+    grid = np.atleast_1d(made.subplots(rows, columns)).ravel()
+    for axes, i in zip(grid, shown, strict=False):
+        axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
+        axes.set_title(f"{targets[i]} read as {predicted[i]}\n{confidence[i]:.0%} sure", fontsize=8, color=GREY)
+    for axes in grid:
+        axes.set_axis_off()
+    save(made, path)
+
+
+def confusion(targets: Any, predicted: Any, path: Path, classes: int = 10) -> None:
+    """How often each true class (row) was given each predicted class (column); colour is the share of the row."""
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (targets, predicted), 1)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    made = figure(7, 6.4, f"Test images by true and predicted class: {np.trace(counts) / counts.sum():.2%} right")
+    axes = made.subplots()
+    shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for true, read in np.ndindex(counts.shape):
+        if counts[true, read]:
+            axes.text(read, true, counts[true, read], ha="center", va="center", fontsize=9,
+                      color="white" if share[true, read] > 0.5 else "black")
+    axes.set_xticks(range(classes))
+    axes.set_yticks(range(classes))
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    made.colorbar(shown, ax=axes, format=PercentFormatter(1, decimals=0), label="share of the true class", shrink=0.85)
+    save(made, path)
