@@ -38,6 +38,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .dtypes import bool_ as bool
 from .dtypes import (
     double,
     float16,
@@ -53,7 +54,7 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
-from .dtypes import bool_ as bool
+from .explanation import Explanation, explain
 from .functional import einsum, max, min, stack
 from .graph import is_grad_enabled
 from .op import op
@@ -106,10 +107,12 @@ from .ops import (
 )
 from .program import Program, trace
 from .random import Generator, default_generator, manual_seed
+from .replay import capture
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Explanation",
     "Generator",
     "Program",
     "Tensor",
@@ -126,6 +129,7 @@ __all__ = [
     "bitwise_not",
     "bitwise_or",
     "bool",
+    "capture",
     "cat",
     "clamp",
     "clone",
@@ -140,6 +144,7 @@ __all__ = [
     "enable_grad",
     "eq",
     "exp",
+    "explain",
     "eye",
     "float16",
     "float32",
