@@ -321,3 +321,77 @@ def np_map(function: Callable[[Any], Any], value: Any) -> Any:
     if isinstance(value, list):
         return [np_map(function, v) for v in value]
     return function(value) if isinstance(value, np.ndarray) else value
+
+
+# --- where there is no derivative, and where numbers end --------------------------------------------------------------
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    ("function", "at", "expected"),
+    [
+        (lambda x: x.abs(), [0.0, -1.0, 2.0], [0.0, -1.0, 1.0]),
+        (lambda x: x.relu(), [0.0, -1.0, 2.0], [0.0, 0.0, 1.0]),
+        (lambda x: x.sign(), [0.0, 3.0], [0.0, 0.0]),
+        (lambda x: tg.maximum(x, 1.0), [1.0, 0.0, 2.0], [0.5, 0.0, 1.0]),
+        (lambda x: tg.minimum(1.0, x), [1.0, 0.0, 2.0], [0.5, 1.0, 0.0]),
+        (lambda x: tg.maximum(x, x), [1.0, 0.0], [1.0, 1.0]),
+        (lambda x: x.clamp(0.0, 1.0), [0.0, 1.0, -1.0, 0.5], [1.0, 1.0, 0.0, 1.0]),
+        (lambda x: x.clamp(1.0, 0.0), [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]),
+        (lambda x: tg.tensor(1.0).clamp(x, 2.0), [1.0, 0.0, 1.5, 3.0], [0.0, 0.0, 1.0, 0.0]),
+        (lambda x: tg.tensor(1.0).clamp(0.0, x), [1.0, 0.5, 3.0, -1.0], [0.0, 1.0, 0.0, 1.0]),
+        (lambda x: x.amax(), [2.0, 1.0, 2.0], [0.5, 0.0, 0.5]),
+        (lambda x: x.amin(0), [1.0, 1.0, 2.0, 1.0], [1 / 3, 1 / 3, 0.0, 1 / 3]),
+        (lambda x: x.max(0).values, [2.0, 1.0, 2.0], [1.0, 0.0, 0.0]),
+        (lambda x: x.reshape(2, 2).amax(1, keepdim=True), [1.0, 1.0, 3.0, 2.0], [0.5, 0.5, 1.0, 0.0]),
+        (lambda x: x**0, [0.0, 2.0], [0.0, 0.0]),
+        (lambda x: x**1, [0.0, 2.0], [1.0, 1.0]),
+        (lambda x: x**2, [0.0, 2.0], [0.0, 4.0]),
+        (lambda x: x ** tg.tensor([0.0, 1.0, 2.0, 0.0]), [0.0, 0.0, 0.0, 5.0], [0.0, 1.0, 0.0, 0.0]),
+        (lambda x: tg.tensor(0.0) ** x, [0.0, 1.0, 2.0], [0.0, 0.0, 0.0]),
+        (lambda x: 0.0**x, [0.0, 1.0, 2.0], [0.0, 0.0, 0.0]),
+        (lambda x: x.logsumexp(0), [1000.0, 1000.0], [0.5, 0.5]),
+        (lambda x: x.logsumexp(0), [-INF, 1.0], [0.0, 1.0]),
+        (lambda x: x.softmax(0)[0], [1000.0, -1000.0], [0.0, 0.0]),
+        (lambda x: x.log_softmax(0)[1], [1000.0, -1000.0], [-1.0, 1.0]),
+        (lambda x: x.sigmoid(), [-1000.0, 1000.0], [0.0, 0.0]),
+        (lambda x: x.tanh(), [-1000.0, 1000.0, 0.0], [0.0, 0.0, 1.0]),
+    ],
+)  # fmt: skip
+def test_subgradients_and_extremes(
+    function: Callable[[tg.Tensor], tg.Tensor], at: list[float], expected: list[float], create_graph: bool
+) -> None:
+    """PyTorch's choices, and no overflow on the way (a warning is an error)."""
+    x = tg.tensor(at, requires_grad=True)
+    (g,) = tg.autograd.grad(function(x).sum(), x, create_graph=create_graph)
+    np.testing.assert_allclose(g.detach().numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_losses_do_not_overflow() -> None:
+    logits = tg.tensor([[1000.0, -1000.0], [0.0, 1000.0]], requires_grad=True)
+    loss = tg.nn.functional.cross_entropy(logits, tg.tensor([0, 0]), reduction="none")
+    np.testing.assert_allclose(loss.detach().numpy(), [0.0, 1000.0])
+    x = tg.tensor([1000.0, -1000.0, 1000.0, -1000.0], requires_grad=True)
+    targets = tg.tensor([1.0, 0.0, 0.0, 1.0])
+    binary = tg.nn.functional.binary_cross_entropy_with_logits(x, targets, reduction="none")
+    np.testing.assert_allclose(binary.detach().numpy(), [0.0, 0.0, 1000.0, 1000.0])
+    (loss.sum() + binary.sum()).backward()
+    assert logits.grad is not None
+    assert x.grad is not None
+    np.testing.assert_allclose(logits.grad.numpy(), [[0.0, 0.0], [-1.0, 1.0]])
+    np.testing.assert_allclose(x.grad.numpy(), [0.0, 0.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_means_of_nothing_have_gradients_of_nothing(create_graph: bool) -> None:
+    """Their value is nan, as in PyTorch; dividing by a count of 0 would warn on the way back."""
+    x = tg.zeros(0, 3, requires_grad=True)
+    targets = tg.zeros(0, dtype="int64")
+    functional = tg.nn.functional
+    for y in (x.mean(), functional.cross_entropy(x, targets), functional.mse_loss(x, x.detach()),
+              functional.binary_cross_entropy_with_logits(x, x.detach())):  # fmt: skip
+        assert np.isnan(y.item())
+        (g,) = tg.autograd.grad(y, x, create_graph=create_graph)
+        assert g.shape == (0, 3)

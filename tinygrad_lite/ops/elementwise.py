@@ -103,10 +103,12 @@ def _(g, input, exponent):
 
 @pow.vjp("exponent")
 def _(g, input, exponent, y):
-    is_zero = input == 0
     if isinstance(input, (int, float)):
-        return g * (y * (math.log(input) if input > 0 else math.nan)) if input else where(exponent >= 0, g * 0, g * y * -math.inf)
-    return where(is_zero & (exponent >= 0), 0.0, g * (y * log(where(is_zero & (exponent >= 0), 1, input))))
+        if not input:
+            return g * where(exponent >= 0, 0.0, -math.inf)
+        return g * (y * (math.log(input) if input > 0 else math.nan))
+    is_flat = (input == 0) & (exponent >= 0)
+    return where(is_flat, 0.0, g * (y * log(where(is_flat, 1, input))))
 
 
 @op(tex=r"|{input}|")
