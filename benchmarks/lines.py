@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[int, tuple[str, ...]]] = {
         1600,
         tuple(f"tinygrad_lite/{name}" for name in ("program", "explanation", "code", "capture")),
     ),
-    "testing": (600, ("tinygrad_lite/testing",)),
+    "testing": (600, ("tinygrad_lite/testing", "tinygrad_lite/comparison", "tinygrad_lite/mistakes")),
     "datasets and command line": (
         800,
         ("datasets/", *(f"tinygrad_lite/{name}" for name in ("__main__", "command_line", "commands", "saving"))),

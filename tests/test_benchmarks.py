@@ -40,7 +40,7 @@ def test_step(tmp_path: Path) -> None:
     printed, (report,) = run(tmp_path, "step", "--batch", "50")
     for name in step.NETWORKS:
         assert f"| {name}" in printed
-        assert {"numpy", "tensors", "modules"} <= report[name].keys()  # type: ignore[attr-defined]
+        assert {"numpy", "tensors", "modules", "captured"} <= report[name].keys()  # type: ignore[attr-defined]
     assert report["wang"]["batch"] == 50  # type: ignore[index]
 
 
