@@ -381,6 +381,8 @@ def test_forms_of_the_parameters() -> None:
     ones = {"0.weight": np.ones((3, 1)) * X.sum(0), "0.bias": np.full(3, float(M))}
     assert compare_gradients(lambda: model(tg.tensor(X)).sum(), model, ones).ok
     assert compare_gradients(lambda net: net(tg.tensor(X)).sum(), model, lambda net: ones).ok
+    dict(model.named_parameters())["0.weight"].requires_grad_(False)
+    assert compare_gradients(lambda: model(tg.tensor(X)).sum(), model, [ones["0.bias"]]).ok
 
 
 def test_a_hand_derivation_cannot_overwrite_the_parameters() -> None:
@@ -432,6 +434,18 @@ def test_bad_hand_gradients(hand: Any, expected: str) -> None:
     assert report.ok is (isinstance(hand, dict) and "u" in hand)
     assert expected in str(report)
     assert [e.name for e in report.entries] == ["v", "w"]
+
+
+JUNK = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("vwu"), inner))
+
+
+@given(JUNK, st.booleans())
+def test_whatever_is_given_nothing_is_raised(junk: Any, called: bool) -> None:
+    report = compare_gradients(quadratic, [V, W], (lambda v, w: junk) if called else junk)
+    assert not report.ok
+    assert str(report)
+    assert not compare_gradients(quadratic, junk, RIGHT).ok
 
 
 @pytest.mark.parametrize(("loss", "params", "expected"), [

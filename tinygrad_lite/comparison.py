@@ -87,7 +87,8 @@ def compare_gradients(loss_fn: Callable[..., Any], params: Any, hand: Any, *, rt
         loss_fn: returns the loss, a Tensor with one element.
         params: a sequence, called as `loss_fn(*params)`; a dict of name -> Tensor, called as `loss_fn(**params)` if
             its parameters have these names, else `loss_fn(*params.values())`, else `loss_fn(params)`; or a Module,
-            called as `loss_fn()`, or `loss_fn(module)` if it has a parameter.  Arrays stand for Tensors.
+            called as `loss_fn()`, or `loss_fn(module)` if it has a parameter; only parameters that require grad count.
+            Arrays stand for Tensors.
         hand: the gradients as a sequence, or a dict by name, of arrays; or a function that is called as `loss_fn` is,
             with arrays in the place of Tensors, and returns either (or the pair loss, gradients).
         rtol: the largest difference that counts as right, relative to the largest entry of the gradient (1e-6 for
@@ -144,7 +145,7 @@ class _Comparison:
     def _named(self, params: Any) -> dict[str, Tensor]:
         """The parameters by name, as tensors that require grad."""
         if hasattr(params, "named_parameters"):
-            return dict(params.named_parameters())
+            return {name: x for name, x in params.named_parameters() if x.node is not None}
         if isinstance(params, Mapping):
             named = {str(k): v for k, v in params.items()}
         elif isinstance(params, graph.Tensor) or not isinstance(params, Sequence):
