@@ -378,8 +378,8 @@ class Tracer:
     # --- what the stand-ins do ---
 
     def buffer(self, example: Any) -> Traced:
-        """A new array in our own memory."""
-        return Traced(self, Slot("buffer", np.asarray(example)))
+        """A new array in our own memory, like `example`."""
+        return Traced(self, Slot("buffer", example))
 
     def constant(self, array: Any) -> Slot:
         return Slot("constant", array, array)
@@ -409,7 +409,12 @@ class Tracer:
         same = _unchanged(ufunc, args)
         if same is not None and same.example.shape == target.shape and same.example.dtype == target.dtype:
             return self.copy(Traced(self, same), target)
-        self.instructions.append(Instruction(ufunc, (*args, OUT), target.slot, elementwise=ufunc.signature is None))
+        if ufunc in (np.maximum, np.minimum):  # a third positional argument is deprecated there: elsewhere it is faster
+            instruction = Instruction(ufunc, args, target.slot, named={"out": OUT})
+        else:
+            instruction = Instruction(ufunc, (*args, OUT), target.slot)
+        instruction.elementwise = ufunc.signature is None
+        self.instructions.append(instruction)
         return target
 
     def _weak_numbers(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -735,7 +740,7 @@ class Writer:
         if instruction.is_copy and instruction.out is not None:
             return f"{self.text(instruction.out)}[...] = {self.text(instruction.args[1])}"
         args = [self.text(instruction.out if x is OUT else x) for x in instruction.args]
-        args += [f"{name}={self.text(x)}" for name, x in instruction.named.items()]
+        args += [f"{name}={self.text(instruction.out if x is OUT else x)}" for name, x in instruction.named.items()]
         made = ", ".join(self.local(s) for s in instruction.results)
         return f"{made}{' = ' if made else ''}{self.function(instruction.function)}({', '.join(args)})"
 

@@ -512,7 +512,8 @@ def _first_difference(now: Recording, rehearsed: Iterator[tuple[str, Value, Any]
     wrong = [(made.get(v, 0), what) for what, v, x in rehearsed if not _same_value(v.array, x)]
     for number, array in written.items():
         if not same_bits(array, after[number]):
-            writers = [i for i, c in enumerate(now.calls, 1) for v in _writes_of(c) if owner_of(v.array) is owner_of(array)]
+            owner = owner_of(array)
+            writers = [i for i, c in enumerate(now.calls, 1) for v in _writes_of(c) if owner_of(v.array) is owner]
             wrong.append((min(writers, default=0), f"the array of shape {array.shape} that it overwrites"))
     if not wrong:
         return None
