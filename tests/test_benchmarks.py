@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,20 @@ def test_a_wrong_step_is_not_measured() -> None:
         step.check_agreement("kth", {"numpy": wrong, "modules": right})
 
 
+def test_slow_first_calls_do_not_count() -> None:
+    made = []
+
+    def slow_at_first() -> None:
+        made.append(1)
+        if len(made) <= 2:
+            time.sleep(0.02)
+
+    timing.measure({"": slow_at_first}, rounds=1, seconds=0.01)
+    assert len(made) > timing.WARM_UP + 20
+
+
 def test_measuring_in_turn() -> None:
     order: list[str] = []
     times = timing.measure({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, seconds=0.0)
-    assert order == ["a"] * 2 + ["b"] * 2 + ["a", "b"] * 3
+    assert order == ["a"] * timing.WARM_UP + ["b"] * timing.WARM_UP + ["a", "b"] * 3
     assert all(0 < t.best <= t.median for t in times.values())
