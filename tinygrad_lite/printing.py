@@ -33,9 +33,14 @@ def represent(x: graph.Tensor) -> str:
     if x.node is not None:
         suffixes.append("requires_grad=True" if x.node.op is None else f"grad_fn=<{x.node.op.name}>")
     text = "tensor(" + _values(array, len("tensor("))
+    used = len(text) - text.rfind("\n") + 1  # of the last line: PyTorch's count, two more than there are
     for suffix in suffixes:
-        room = LINE - (len(text) - text.rfind("\n") - 1)
-        text += ", " + suffix if len(suffix) + 3 <= room else ",\n" + " " * len("tensor(") + suffix
+        if used + len(suffix) + 2 <= LINE:
+            text += f", {suffix}"
+            used += len(suffix) + 2
+        else:
+            text += ",\n" + " " * len("tensor(") + suffix
+            used = len("tensor(") + len(suffix)
     return ("Parameter containing:\n" if type(x).__name__ == "Parameter" else "") + text + ")"
 
 
