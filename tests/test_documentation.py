@@ -1,0 +1,44 @@
+"""The documents tell the truth: their Python runs and prints what they show, their links lead somewhere."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_python_blocks_run_and_print_what_follows(path: Path) -> None:
+    """A block without a language right after a Python block that prints is its output."""
+    scope: dict[str, Any] = {"np": np, "__name__": "__document__"}
+    printed = ""
+    for language, text in BLOCK.findall(path.read_text()):
+        if language == "python":
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(compile(text, str(path), "exec"), scope)
+            printed = output.getvalue()
+        elif not language and printed:
+            assert text == printed
+            printed = ""
+    assert not printed, "the document does not show what its last block prints"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
+
+
+def test_readme_names_the_two_commands_on_its_first_screen() -> None:
+    first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
+    for text in ("make train", "make test", "pip install", "pytest", "Not affiliated with tinygrad"):
+        assert text in first_screen
