@@ -689,8 +689,9 @@ class Recorder(graph.Observer):
 
 def test_an_observer_sees_every_call() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
+    one = tg.tensor(1, dtype="float64")
     with observing(Recorder()) as recorder:
-        y = (x * 2 + tg.tensor(1, dtype="float64")).sum()
+        y = (x * 2 + one).sum()
         y[...].exp().backward()
     assert isinstance(recorder, Recorder)
     forward = ["mul", "to_dtype", "add", "sum", "getitem", "exp"]

@@ -1,8 +1,8 @@
 """The backends, and the few places where an op cannot rely on NumPy's dispatch.
 
 Ops are written with operators, ufuncs and `np.*` functions, which NumPy dispatches on the class of the array (NEP 13,
-NEP 18): a CuPy array stays on its GPU without an op knowing.  What does not dispatch is here and nowhere else: finding a
-device by name, transfer, creation from nothing, random numbers, scatter-add and synchronisation.
+NEP 18): a CuPy array stays on its GPU without an op knowing.  What does not dispatch is here and nowhere else: finding
+a device by name, transfer, creation from nothing, random numbers, scatter-add and synchronisation.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    equation, operands = explicit_equation(equation, operands)
-    return ops.contract(operands, equation)
+    equation, taken = explicit_equation(equation, operands)
+    return ops.contract(taken, equation)
 
 
 def explicit_equation(equation: str, operands: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -79,8 +79,8 @@ def explicit_equation(equation: str, operands: Sequence[Any]) -> tuple[str, list
     if len(terms) != len(operands):
         raise ValueError(f"einsum: the equation {equation!r} has {len(terms)} operands, got {len(operands)}")
     spare = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBAzyxwvutsrqponmlkjihgfedcba" if c not in equation]
-    most = builtins.max((len(x.shape) - len(t.replace("...", "")) for t, x in zip(terms, operands, strict=True) if "..." in t),
-                       default=0)
+    unnamed = [len(x.shape) - len(t.replace("...", "")) for t, x in zip(terms, operands, strict=True) if "..." in t]
+    most = builtins.max(unnamed, default=0)
     dots = "".join(spare[:most])
     terms = [t.replace("...", dots[len(dots) - len(x.shape) + len(t.replace("...", "")) :] if "..." in t else "")
              for t, x in zip(terms, operands, strict=True)]
@@ -97,7 +97,8 @@ def explicit_equation(equation: str, operands: Sequence[Any]) -> tuple[str, list
             c = repeated[0]
             first, second = term.index(c), term.rindex(c)
             if x.shape[first] != x.shape[second]:
-                raise ValueError(f"einsum: axes named {c!r} of operand {i} have sizes {x.shape[first]} and {x.shape[second]}")
+                sizes = f"{x.shape[first]} and {x.shape[second]}"
+                raise ValueError(f"einsum: axes named {c!r} of operand {i} have sizes {sizes}")
             others = [a for a in range(len(term)) if a not in (first, second)]
             diagonal = np.arange(x.shape[first])
             x = ops.permute(x, (first, second, *others))[diagonal, diagonal]

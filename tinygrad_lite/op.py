@@ -183,8 +183,10 @@ class OpFunction(Generic[P]):
 @overload
 def op(forward: Callable[Concatenate[Any, P], Any], /) -> OpFunction[P]: ...
 @overload
-def op(*, tex: str | None = None, promotion: Promotion = "arithmetic", promoted: tuple[str, ...] | None = None,
-       view: bool = False, residuals: tuple[str, ...] = ()) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P]]: ...
+def op(
+    *, tex: str | None = None, promotion: Promotion = "arithmetic", promoted: tuple[str, ...] | None = None,
+    view: bool = False, residuals: tuple[str, ...] = (),
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P]]: ...
 def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, promotion: Promotion = "arithmetic",
        promoted: tuple[str, ...] | None = None, view: bool = False, residuals: tuple[str, ...] = ()) -> Any:
     """Decorator: make an op of a function on arrays.
@@ -641,5 +643,5 @@ def to_dtype(input: Array, dtype: Any) -> Array:
 
 
 @to_dtype.vjp("input")
-def _(g):
+def _(g: Array) -> Array:
     return g

@@ -58,7 +58,7 @@ class Generator:
         """
         trial = np.random.PCG64(0)
         try:
-            trial.state = state
+            trial.state = state  # type: ignore[assignment]
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(f"set_state: not the state of a Generator: {error}") from error
         self._numpy.bit_generator.state = copy.deepcopy(state)
@@ -66,7 +66,9 @@ class Generator:
     def on(self, like: Any) -> Any:
         """The generator to draw arrays like `like` from: this one, or one of its device seeded by this one."""
         where = backend.of(like)
-        return self._numpy if where is backend.numpy else where.module.random.default_rng(int(self._numpy.integers(2**63)))
+        if where is backend.numpy:
+            return self._numpy
+        return where.module.random.default_rng(int(self._numpy.integers(2**63)))
 
 
 class _Default(threading.local):
@@ -90,9 +92,8 @@ def manual_seed(seed: int) -> Generator:
 def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
     source = (generator or default_generator()).on(like)
-    drawn = dtype if dtype != dtypes.float16 else dtypes.float32
-    return np.asarray(getattr(source, kind)(shape, drawn), dtype) if isinstance(source, np.random.Generator) else getattr(
-        source, kind)(shape, drawn).astype(dtype, copy=False)
+    drawn = dtypes.float32 if dtype == dtypes.float16 else dtype
+    return getattr(source, kind)(shape, drawn).astype(dtype, copy=False)
 
 
 def draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None = None) -> Any:
@@ -102,14 +103,14 @@ def draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Ge
 
 def normal(like: graph.Tensor, mean: float, std: float, generator: Generator | None) -> Any:
     """A Tensor of the shape and dtype of `like` with draws from N(mean, std ** 2)."""
-    return type_of(like)(draw("standard_normal", like.array, like.array.shape, like.array.dtype, generator)) * std + mean
+    return _draw_like("standard_normal", like, generator) * std + mean
 
 
 def uniform(like: graph.Tensor, low: float, high: float, generator: Generator | None) -> Any:
     """A Tensor of the shape and dtype of `like` with draws from U[low, high)."""
-    return type_of(like)(draw("random", like.array, like.array.shape, like.array.dtype, generator)) * (high - low) + low
+    return _draw_like("random", like, generator) * (high - low) + low
 
 
-def type_of(like: graph.Tensor) -> Any:
-    """The completed Tensor class (this module is imported before it exists)."""
-    return NAMESPACE["Tensor"]
+def _draw_like(kind: str, like: graph.Tensor, generator: Generator | None) -> Any:
+    tensor = NAMESPACE["Tensor"]  # the completed class, which is made after this module
+    return tensor(draw(kind, like.array, like.array.shape, like.array.dtype, generator))

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from . import graph
-from .graph import Array, Deferred, Leaf, Node, Tensor, mode, switch_grad
+from .graph import Array, Deferred, Node, Tensor, mode, switch_grad
 from .op import FREED, NAMESPACE, arguments_of, op, to_dtype, wrap
 
 _age = attrgetter("age")
+
+add_reduce: Any = np.add.reduce
+"""`np.sum` without the Python around it.  Its arguments go by position, which NumPy's stubs do not know."""
 
 
 @op(tex=r"{input}", promotion="none", view=True)
@@ -36,7 +39,7 @@ def expand(input: Array, shape: Any) -> Array:
 
 
 @expand.vjp("input")
-def _(g):
+def _(g: Array) -> Array:
     return g  # the walk sums over broadcast axes
 
 
@@ -50,11 +53,11 @@ def sum_to(input: Array, shape: Any) -> Array:
     if input.shape == shape:
         return input
     stretched = tuple([i for i, n in enumerate(shape) if n == 1 and input.shape[i] != 1])
-    return np.add.reduce(input, stretched, None, None, True)
+    return add_reduce(input, stretched, None, None, True)
 
 
 @sum_to.vjp("input")
-def _(g, input_shape):
+def _(g: Array, input_shape: Any) -> Array:
     return expand(g, input_shape)
 
 
@@ -65,7 +68,7 @@ def clone(input: Array) -> Array:
 
 
 @clone.vjp("input")
-def _(g):
+def _(g: Array) -> Array:
     return g
 
 
@@ -174,12 +177,12 @@ def prune(order: list[Node], wanted: set[Node], targets: set[Node], stop: frozen
 
 
 def _check_overwritten(order: list[Node]) -> None:
-    """Raise if an array that some node saved was overwritten since.  Only nodes older than the last write can be hit."""
+    """Raise if an array that some node saved was overwritten since.  Only nodes older than the last write can be."""
     for node in order:
         if node.age > graph.last_write:
             break
         for slot, name in node.kept:
-            value = getattr(node, slot, None)
+            value: Any = getattr(node, slot, None)
             for array in value if isinstance(value, list) else (value,):
                 if getattr(array, "base", array) is not array and graph.written_after(array, node.age):
                     assert node.op is not None
@@ -227,8 +230,8 @@ def _operand(node: Any, name: str) -> Any:
 def pull_definition(node: Any, g: Array, grads: dict[Node, Array], wanted: set[Node], fit: Any) -> None:
     """Higher derivatives of an op whose VJP is written for raw arrays: differentiate its definition instead.
 
-    Each operand gets an alias of its own, where the inner walk stops: in `f(x, x)` the same tensor stands twice, and its
-    gradients must arrive once from each place.
+    Each operand gets an alias of its own, where the inner walk stops: in `f(x, x)` the same tensor stands twice, and
+    its gradients must arrive once from each place.
     """
     if node.op.definition is None:
         raise RuntimeError(f"{node.op.name} has a raw VJP and no definition, so it can be differentiated only once")
@@ -297,7 +300,7 @@ def deposit(tensor: Tensor, gradient: Array) -> None:
     elif so_far is None:
         tensor._grad = NAMESPACE["Tensor"](gradient)
     elif so_far.node is not None:
-        tensor._grad = so_far + wrap(gradient, None)  # type: ignore[operator]
+        tensor._grad = so_far + wrap(gradient, None)
     else:
         so_far.array += gradient
         graph.stamp_write(so_far.array)

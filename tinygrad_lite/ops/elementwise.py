@@ -308,7 +308,7 @@ def where(condition: Array, input: Array, other: Array) -> Array:
     Raises RuntimeError for a condition that is not bool.
     """
     if condition.__class__ is not bool and condition.dtype.kind != "b":
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got one of dtype {condition.dtype}")
     return np.where(condition, input, other)
 
 

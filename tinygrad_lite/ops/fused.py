@@ -11,6 +11,7 @@ import numpy as np
 
 from ..graph import Array
 from ..op import op
+from ..walk import add_reduce
 from .elementwise import exp, log, sigmoid
 from .indexing import along
 from .linalg import matmul
@@ -58,7 +59,7 @@ def softmax(input: Array, dim: int = -1) -> Array:
     """e ** input / sum(e ** input) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
     e = np.exp(input - input.max(axis, keepdims=True))
-    return e / np.add.reduce(e, axis, None, None, True)
+    return e / add_reduce(e, axis, None, None, True)
 
 
 @softmax.define
@@ -77,7 +78,7 @@ def log_softmax(input: Array, dim: int = -1) -> Array:
     """input - log(sum(e ** input)) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
     shifted = input - input.max(axis, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis, None, None, True))
+    return shifted - np.log(add_reduce(np.exp(shifted), axis, None, None, True))
 
 
 @log_softmax.define
@@ -126,12 +127,12 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
     dim = class_dim(input.shape)
     shifted = input - np.max(input, axis=dim, keepdims=True)
     e = np.exp(shifted)
-    total = np.add.reduce(e, dim, None, None, True)
+    total = add_reduce(e, dim, None, None, True)
     expected = (*input.shape[:dim], *input.shape[dim + 1 :])
     if target.dtype.kind == "f":
         if target.shape != input.shape:
             raise ValueError(f"class probabilities must have the shape of input, {input.shape}; got {target.shape}")
-        loss = -np.add.reduce(target * (shifted - np.log(total)), dim)
+        loss = -add_reduce(target * (shifted - np.log(total)), dim)
     else:
         if target.shape != expected:
             raise ValueError(f"class indices for input {input.shape} must have shape {expected}, got {target.shape}")
@@ -140,7 +141,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
         index = np.expand_dims(target, dim)
         loss = (np.log(total) - shifted[along(shifted.shape, dim, index)]).reshape(expected)
     if reduction != "none":
-        loss = np.add.reduce(loss, None)
+        loss = add_reduce(loss, None)
         if reduction == "mean":
             loss = loss / (math.prod(expected) or np.nan)
     return loss.astype(input.dtype), e / total
@@ -244,7 +245,7 @@ def _(g, input, target, reduction):
 
 def reduce_raw(loss, reduction):
     """The mean or the sum of a raw array."""
-    total = np.add.reduce(loss, None)
+    total = add_reduce(loss, None)
     return total / (loss.size or np.nan) if reduction == "mean" else total
 
 

@@ -134,11 +134,14 @@ def _(g, dim, index):
 def along(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
     """`index` along `dim` as a full index: along every other axis, each its own position."""
     if index.ndim != len(shape):
-        raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor: {index.ndim} and {len(shape)}")
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor: "
+                           f"{index.ndim} and {len(shape)}")
     if not len(shape):
         return (Ellipsis,)
     axis = range(len(shape))[dim]
     if any(n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != axis):
-        raise RuntimeError(f"Size of index {tuple(index.shape)} exceeds that of input {tuple(shape)} apart from dimension {axis}")
-    positions = [np.arange(n, like=index).reshape((-1,) + (1,) * (len(shape) - i - 1)) for i, n in enumerate(index.shape)]
-    return tuple(index if i == axis else p for i, p in enumerate(positions))
+        raise RuntimeError(f"Size of index {tuple(index.shape)} exceeds that of input {tuple(shape)} "
+                           f"apart from dimension {axis}")
+    last = len(shape) - 1
+    return tuple(index if i == axis else np.arange(n, like=index).reshape((-1,) + (1,) * (last - i))
+                 for i, n in enumerate(index.shape))

@@ -1,19 +1,20 @@
 """Ops that reduce: sums, means, extrema, logsumexp.
 
-`dim` is None (all axes), an integer or a tuple of them, negative ones counted from the end; `keepdim` keeps reduced axes
-with size 1.
+`dim` is None (all axes), an integer or a tuple of them, negative ones counted from the end; `keepdim` keeps reduced
+axes with size 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import dtypes
 from ..graph import Array
 from ..op import op
+from ..walk import add_reduce
 from .elementwise import exp
 from .indexing import gather
 from .shape import clone, reshape
@@ -21,12 +22,12 @@ from .shape import clone, reshape
 Dim: TypeAlias = int | Sequence[int] | None
 
 
-def axis_of(dim: Dim, ndim: int) -> int | tuple[int, ...] | None:
+def axis_of(dim: Dim, ndim: int) -> Any:
     """`dim` as NumPy's `axis`: () means all axes, and a 0-d array may be reduced along 0 or -1, as in PyTorch."""
     if dim is None:
         return None
     if dim.__class__ is int:
-        return None if ndim == 0 and dim in (0, -1) else dim  # type: ignore[return-value]
+        return None if ndim == 0 and dim in (0, -1) else dim
     dims = tuple(dim)  # type: ignore[arg-type]
     return None if not dims or (ndim == 0 and dims in ((0,), (-1,))) else dims
 
@@ -60,7 +61,7 @@ def sum(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     tensor([4., 6.])
     """
     dtype = None if input.dtype.kind == "f" else dtypes.int64
-    return np.add.reduce(input, axis_of(dim, input.ndim), dtype, None, keepdim)
+    return add_reduce(input, axis_of(dim, input.ndim), dtype, None, keepdim)
 
 
 @sum.vjp("input")
@@ -76,7 +77,7 @@ def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """
     if input.dtype.kind != "f":
         raise RuntimeError(f"mean(): the input dtype must be floating, got {input.dtype}; use .float() first")
-    total = np.add.reduce(input, axis_of(dim, input.ndim), None, None, keepdim)
+    total = add_reduce(input, axis_of(dim, input.ndim), None, None, keepdim)
     return total / (count_of(input.shape, dim) or np.nan)
 
 
@@ -131,7 +132,7 @@ def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
     else:
         largest = 0  # over no elements the sum is 0, its logarithm -inf
-    result = np.log(np.add.reduce(np.exp(input - largest), axis, None, None, True)) + largest
+    result = np.log(add_reduce(np.exp(input - largest), axis, None, None, True)) + largest
     return result if keepdim else np.squeeze(result, axis)
 
 

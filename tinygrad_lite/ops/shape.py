@@ -12,7 +12,8 @@ from ..graph import Array
 from ..op import op, to_dtype
 from ..walk import clone, expand, sum_to
 
-__all__ = ["cat", "clone", "copy_to", "expand", "pad", "permute", "reshape", "sum_to", "to_device", "to_dtype", "transpose"]
+__all__ = ["cat", "clone", "copy_to", "expand", "pad", "permute", "reshape", "sum_to", "to_device", "to_dtype",
+           "transpose"]
 
 
 @op(tex=r"{input}", promotion="none", view=True)
