@@ -79,7 +79,8 @@ def write(target: T, result: Any) -> T:
 
 def check_recordable(target: graph.Tensor, base: graph.Tensor) -> None:
     """Raise RuntimeError where a recorded write would cut a leaf, or a part of a leaf, from its gradient."""
-    if isinstance(base.node, Leaf) or isinstance(target.node, Leaf):
+    part_of_leaf = target.node is not None and base.node is None  # the leaf is a view of a constant
+    if part_of_leaf or isinstance(base.node, Leaf) or isinstance(target.node, Leaf):
         what = "a leaf Variable" if isinstance(target.node, Leaf) else "a view of a leaf Variable"
         raise RuntimeError(f"{what} that requires grad is being used in an in-place operation. "
                            "Do it inside `with no_grad():`, or write to a copy, x.clone().")

@@ -1,0 +1,427 @@
+"""In-place writes: what they do to values, histories and gradients, and what is refused.
+
+`tests/compare/test_inplace.py` compares random programs with PyTorch; here the rules stand one by one.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tests.devices import DEVICES
+from tinygrad_lite import Tensor, backend
+
+ON = pytest.mark.parametrize("device", [backend.numpy, *DEVICES], ids=lambda d: d.device)
+OVERWRITTEN = "modified by an inplace operation"
+
+
+def leaf(*values: Any, device: backend.Backend = backend.numpy) -> Tensor:
+    return tg.tensor(np.array(values, float), device=device.device, requires_grad=True)
+
+
+def constant(*values: Any, device: backend.Backend = backend.numpy) -> Tensor:
+    return tg.tensor(np.array(values, float), device=device.device)
+
+
+def check(x: Tensor | None, *expected: Any) -> None:
+    assert x is not None
+    np.testing.assert_allclose(backend.to_host(x.array), np.array(expected), 1e-12, 1e-12)
+
+
+# --- tensors that are no views ----------------------------------------------------------------------------------------
+
+
+@ON
+def test_every_write_has_the_derivative_of_its_op(device: backend.Backend) -> None:
+    writes: list[tuple[Any, list[float], list[float]]] = [
+        # the write, d sum(y) / dx, d sum(y) / dw at x = [2, 3], w = [5, 7]; before the write y = 10 x
+        (lambda y, w: y.add_(w), [10, 10], [1, 1]),
+        (lambda y, w: y.add_(w, alpha=4), [10, 10], [4, 4]),
+        (lambda y, w: y.sub_(w, alpha=4), [10, 10], [-4, -4]),
+        (lambda y, w: y.mul_(w), [50, 70], [20, 30]),
+        (lambda y, w: y.div_(w), [2, 10 / 7], [-20 / 25, -30 / 49]),
+        (lambda y, w: y.pow_(2), [400, 600], [0, 0]),
+        (lambda y, w: y.clamp_(0, 25), [10, 0], [0, 0]),
+        (lambda y, w: y.copy_(w), [0, 0], [1, 1]),
+        (lambda y, w: y.zero_(), [0, 0], [0, 0]),
+        (lambda y, w: y.fill_(3), [0, 0], [0, 0]),
+        (lambda y, w: y.fill_(w[0]), [0, 0], [2, 0]),
+        (lambda y, w: y.__iadd__(w), [10, 10], [1, 1]),
+        (lambda y, w: y.__isub__(w), [10, 10], [-1, -1]),
+        (lambda y, w: y.__imul__(w), [50, 70], [20, 30]),
+        (lambda y, w: y.__itruediv__(w), [2, 10 / 7], [-20 / 25, -30 / 49]),
+        (lambda y, w: y.__ipow__(2), [400, 600], [0, 0]),
+        (lambda y, w: y.mul_(y), [400, 600], [0, 0]),
+        (lambda y, w: y.__setitem__(0, w[1]), [0, 10], [0, 1]),
+        (lambda y, w: y.__setitem__(slice(None), w), [0, 0], [1, 1]),
+        (lambda y, w: y.__setitem__(..., 4.0), [0, 0], [0, 0]),
+        (lambda y, w: y.__setitem__([True, False], w[1]), [0, 10], [0, 1]),
+        (lambda y, w: y.__setitem__([1, 0], w), [0, 0], [1, 1]),
+        (lambda y, w: y.__setitem__(y > 25, 1.0), [10, 0], [0, 0]),
+        (lambda y, w: y.__setitem__(0, y[0].mul_(w[0])), [50, 10], [20, 0]),
+    ]
+    for write, dx, dw in writes:
+        x, w = leaf(2, 3, device=device), leaf(5, 7, device=device)
+        y = x * 10
+        write(y, w)
+        assert not y.is_leaf
+        for found, expected in zip(tg.autograd.grad(y.sum(), [x, w], allow_unused=True), (dx, dw), strict=True):
+            check(tg.zeros(2) if found is None else found, *expected)
+
+
+def test_a_write_returns_the_tensor_itself() -> None:
+    y = leaf(1, 2) * 2
+    same = y
+    y += 1
+    assert y is same
+    assert y.mul_(2) is y
+    assert y.zero_() is y
+
+
+def test_a_constant_that_is_given_a_history() -> None:
+    x, w = constant(1, 2), leaf(3, 4)
+    assert not x.requires_grad
+    x.mul_(w)
+    assert x.requires_grad
+    assert not x.is_leaf
+    x.sum().backward()
+    check(w.grad, 1, 2)
+
+
+def test_a_leaf_is_written_under_no_grad_only() -> None:
+    w = leaf(1, 2)
+    writes: list[Any] = [lambda: w.add_(1), w.zero_, lambda: w.__setitem__(0, 1.0), lambda: w[0].mul_(2)]
+    for write in (*writes, lambda: w.view(2, 1).zero_()):
+        with pytest.raises(RuntimeError, match=r"leaf Variable that requires grad.*no_grad"):
+            write()
+    check(w.detach(), 1, 2)
+    with tg.no_grad():
+        w.add_(1)
+        w[0] = 7.0
+    check(w.detach(), 7, 3)
+    assert w.is_leaf
+    assert w.requires_grad
+
+
+def test_a_write_that_does_not_fit_is_refused() -> None:
+    y = constant(1, 2)
+    with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+        y.add_(constant([1, 2], [3, 4]))
+    with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+        y.copy_(constant([1, 2]))
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        tg.tensor([1, 2]).mul_(0.5)
+    with pytest.raises(RuntimeError, match="more than one element"):
+        constant(1).expand(3).add_(1)
+    with pytest.raises(ValueError, match="broadcast"):
+        y[:1] = constant(1, 2)
+    check(y, 1, 2)
+
+
+def test_a_write_keeps_the_dtype() -> None:
+    x, w = tg.ones(2), leaf(3, 4)
+    x.mul_(w)
+    assert x.dtype == tg.float32
+    (x * 2).sum().backward()
+    check(w.grad, 2, 2)
+    assert w.grad is not None
+    assert w.grad.dtype == tg.float64
+
+
+# --- values that a gradient needs -------------------------------------------------------------------------------------
+
+
+@ON
+def test_an_overwritten_value_that_a_gradient_needs(device: backend.Backend) -> None:
+    def through_y(y: Tensor) -> None:
+        y.add_(1)
+
+    def through_a_view(y: Tensor) -> None:
+        y[0] = 1.0
+
+    def through_a_detached_alias(y: Tensor) -> None:
+        y.detach().zero_()
+
+    def through_data(y: Tensor) -> None:
+        y.data.zero_()
+
+    def under_no_grad(y: Tensor) -> None:
+        with tg.no_grad():
+            y.mul_(2)
+
+    for write in (through_y, through_a_view, through_a_detached_alias, through_data, under_no_grad):
+        x = leaf(1, 2, device=device)
+        y = x * 2
+        z = y.sin()
+        write(y)
+        with pytest.raises(RuntimeError, match=f"{OVERWRITTEN}: sin needs its operand input"):
+            z.sum().backward()
+        assert x.grad is None
+
+
+def test_an_overwritten_result_that_a_gradient_needs() -> None:
+    x = leaf(1, 2)
+    y = x.exp()
+    y.add_(1)
+    with pytest.raises(RuntimeError, match=f"{OVERWRITTEN}: exp needs its result"):
+        y.sum().backward()
+
+
+def test_an_overwritten_value_that_no_gradient_needs() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    z = y + 1
+    y.zero_()
+    z.sum().backward()
+    check(x.grad, 2, 2)
+
+
+def test_a_value_saved_after_the_write() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    y.add_(1)
+    (y * y).sum().backward()
+    check(x.grad, 12, 20)
+
+
+def test_a_weight_changed_before_backward() -> None:
+    w = leaf([1, 2], [3, 4])
+    loss = ((constant([1, 1]) @ w) @ w).sum()
+    with tg.no_grad():
+        w -= 0.1
+    with pytest.raises(RuntimeError, match=OVERWRITTEN):
+        loss.backward()
+
+
+def test_the_old_values_that_the_write_itself_needs_are_kept() -> None:
+    x, w = leaf(2, 3), leaf(5, 7)
+    y = x * 1
+    for _ in range(3):
+        y *= w
+    y.sum().backward()
+    check(w.grad, 3 * 2 * 25, 3 * 3 * 49)
+    check(x.grad, 125, 343)
+
+
+def test_a_write_of_the_tensor_to_itself() -> None:
+    x = leaf(2, 3)
+    y = x * 1
+    y.mul_(y)
+    y.add_(y)
+    y[0] = y[1]
+    y.sum().backward()
+    check(x.grad, 0, 24)
+
+
+def test_copies_are_safe() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    z = y.clone().sin()
+    y.zero_()
+    z.sum().backward()
+    check(x.grad, *(2 * np.cos([2, 4])))
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+
+@ON
+def test_a_write_through_a_view_is_in_the_history_of_its_base(device: backend.Backend) -> None:
+    x, w = leaf([1, 2], [3, 4], device=device), leaf(5, 7, device=device)
+    y = x * 2
+    y[0].mul_(w)
+    (y * constant([1, 10], [100, 1000], device=device)).sum().backward()
+    check(x.grad, [10, 140], [200, 2000])
+    check(w.grad, 2, 40)
+
+
+@ON
+def test_a_view_sees_what_is_written_to_its_base(device: backend.Backend) -> None:
+    x, w = leaf(1, 2, device=device), leaf(5, 7, device=device)
+    y = x * 2
+    v = y[1:]
+    y.mul_(w)
+    v.sum().backward()
+    check(x.grad, 0, 14)
+    check(w.grad, 0, 4)
+
+
+def test_views_of_views_in_every_direction() -> None:
+    x, w = leaf([1, 2, 3], [4, 5, 6]), leaf(10, 20)
+    y = x * 1
+    column = y.T[1]  # [2, 5]
+    flat = y.reshape(-1)
+    row = flat.view(2, 3)[1]  # [4, 5, 6]
+    column.mul_(w)  # 5 becomes 100
+    check(row.detach(), 4, 100, 6)
+    row.mul_(row)
+    check(flat.detach(), 1, 20, 3, 16, 10000, 36)
+    flat.sum().backward()
+    check(x.grad, [1, 10, 1], [8, 2 * 5 * 20 * 20, 12])
+    check(w.grad, 2, 2 * 5 * 5 * 20)
+
+
+def test_a_view_of_a_constant_that_is_given_a_history() -> None:
+    buffer, w = tg.zeros(3, 2, dtype=tg.float64), leaf(1, 2)
+    rows = [buffer[i] for i in range(3)]
+    for i, row in enumerate(rows):
+        row.copy_(w * i)
+    (buffer * buffer).sum().backward()
+    check(w.grad, 2 * (0 + 1 + 4) * 1, 2 * (0 + 1 + 4) * 2)
+    assert all(row.requires_grad for row in rows)
+
+
+def test_a_view_that_was_made_a_leaf() -> None:
+    x, w = constant(1, 2, 3), leaf(4, 5, 6)
+    v = x[:2].requires_grad_()
+    with pytest.raises(RuntimeError, match="a leaf Variable"):
+        v.zero_()
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable"):
+        v[0].zero_()
+    (v * v).sum().backward()
+    check(v.grad, 2, 4)
+    x.mul_(w)  # now the view is a part of what was computed
+    assert not v.is_leaf
+    v.sum().backward()
+    check(w.grad, 1, 2, 0)
+
+
+def test_a_view_taken_under_no_grad() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    with tg.no_grad():
+        v = y[0]
+    assert not v.requires_grad
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        v.mul_(leaf(3)[0])
+    y.add_(1)
+    assert v.requires_grad
+
+
+def test_the_history_of_a_view_is_made_anew_also_under_no_grad() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    v = y[0]
+    y.mul_(3)
+    with tg.no_grad():
+        assert v.requires_grad
+    v.backward()
+    check(x.grad, 6, 0)
+
+
+def test_a_detached_alias_is_no_view() -> None:
+    x, w = leaf(1, 2), leaf(3, 4)
+    y = x * 2
+    alias = y.detach()
+    y.mul_(w)
+    check(alias, 6, 16)
+    assert not alias.requires_grad
+    alias.zero_()
+    check(y.detach(), 0, 0)
+    y.sum().backward()  # mul kept its own copy of the old values
+    check(w.grad, 2, 4)
+
+
+def test_detach_in_place() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    v = y[0]
+    with pytest.raises(RuntimeError, match="Can't detach views in-place"):
+        v.detach_()
+    y.detach_()
+    assert not y.requires_grad
+    assert v.requires_grad  # its values are still those that were computed from x
+    y.zero_()
+    assert not v.requires_grad
+
+
+def test_a_view_keeps_nothing_of_its_base_when_copied() -> None:
+    v = constant(1, 2)[1:].requires_grad_()
+    for copied in (copy.deepcopy(v), pickle.loads(pickle.dumps(v))):
+        assert type(copied) is Tensor
+        assert copied.requires_grad
+        check(copied.detach(), 2)
+        with tg.no_grad():
+            copied.zero_()
+    check(v.detach(), 2)
+
+
+def test_results_that_could_be_the_operand_are_tensors_of_their_own() -> None:
+    x = leaf(1, 2)
+    for result in (x.squeeze(0), x.t(), x.expand(2), x.reshape(2), x[...], x.view(2)):
+        assert result is not x
+        assert not result.is_leaf
+    scalar = constant(1)[0]
+    scalar.max(0)[0].zero_()
+    assert scalar.item() == 1
+
+
+def test_an_assignment_spreads_its_gradient_over_what_it_filled() -> None:
+    w, scale = leaf(3), leaf(2)
+    x = tg.zeros(2, 3, dtype=tg.float64)
+    x[0] = w
+    x[1, 1:] = scale[0]
+    x[[1], [0]] = w * scale
+    (x * constant([1, 2, 3], [4, 5, 6])).sum().backward()
+    check(w.grad, 1 + 2 + 3 + 4 * 2)
+    check(scale.grad, 5 + 6 + 4 * 3)
+
+
+def test_integers_of_a_key_select_before_its_arrays() -> None:
+    x = tg.arange(24).reshape(2, 3, 4)
+    assert x[0, :, [1, 3]].shape == (3, 2)
+    x[1, :, [0, 2]] = tg.tensor([[1, 2]] * 3)
+    assert x[1].tolist() == [[1, 13, 2, 15], [1, 17, 2, 19], [1, 21, 2, 23]]
+
+
+# --- hooks, higher derivatives, memory --------------------------------------------------------------------------------
+
+
+def test_retain_grad_follows_the_latest_values_and_a_hook_stays() -> None:
+    x, w = leaf(1, 2), leaf(5, 7)
+    y = x * 2
+    v = y[1]
+    seen: list[Any] = []
+    y.retain_grad()
+    v.retain_grad()
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    y.mul_(w)
+    (y.sum() + v * 10).backward()
+    check(y.grad, 1, 11)
+    assert v.grad is not None
+    assert v.grad.item() == 10
+    assert seen == [[5.0, 77.0]]
+
+
+def test_second_derivatives_through_writes() -> None:
+    x = leaf(2, 3)
+    y = x * x
+    y[0] *= x[1]
+    y.pow_(2)  # 12 ** 2 = (x0 ** 2 x1) ** 2 and x1 ** 4
+    first, = tg.autograd.grad(y.sum(), x, create_graph=True)
+    check(first.detach(), 4 * 8 * 9, 2 * 16 * 3 + 4 * 27)
+    second, = tg.autograd.grad(first.sum(), x)
+    check(second, 12 * 4 * 9 + 8 * 8 * 3, 8 * 8 * 3 + 2 * 16 + 12 * 9)
+
+
+def test_many_views_and_writes_leave_no_cycle() -> None:
+    gc.disable()
+    try:
+        x = leaf(1, 2)
+        y = x * 2
+        v = y[0]
+        v.mul_(3)
+        y.add_(v)
+        dead = [weakref.ref(y), weakref.ref(v)]
+        y.sum().backward()
+        del y, v
+        assert [ref() for ref in dead] == [None, None]
+    finally:
+        gc.enable()
