@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,8 +25,8 @@ from tinygrad_lite.replay import capture
 ACTIVATIONS: list[Callable[[], nn.Module]] = [nn.ReLU, nn.Tanh, nn.Sigmoid]
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "half squares": lambda p, y: 0.5 * ((p - y) ** 2).sum(),
-    "mse": lambda p, y: nn.functional.mse_loss(p, y),
-    "bce": lambda p, y: nn.functional.binary_cross_entropy_with_logits(p, y),
+    "mse": nn.functional.mse_loss,
+    "bce": nn.functional.binary_cross_entropy_with_logits,
     "cross entropy": lambda p, y: nn.functional.cross_entropy(p, y.argmax(1)),
     "soft cross entropy": lambda p, y: nn.functional.cross_entropy(p, y.softmax(1)),
     "composed": lambda p, y: -(y * p.log_softmax(1)).sum(1).mean() + (p[:, :1].abs().clamp(max=2.0)).mean(),
@@ -59,7 +60,7 @@ class Training:
         self.generator = tg.Generator(3)
         random = np.random.default_rng(0)
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        for n_in, n_out in itertools.pairwise(sizes):
             layers += [nn.Linear(n_in, n_out), activation(), nn.Dropout(p, generator=self.generator)]
         self.model = nn.Sequential(*layers[:-2])
         self.model.to(np.dtype(dtype))
@@ -167,3 +168,555 @@ def test_on_other_devices(device: Backend, optimizer: str, loss: str) -> None:
                      for _ in range(10)])
         assert not captured or training.step.captures == 1
     assert runs[0] == runs[1]
+
+
+# --- what is recorded anew ----------------------------------------------------------------------------------------
+
+
+def small(optimizer: str = "sgd", **kwargs: Any) -> Training:
+    return Training([3, 4, 2], nn.Tanh, "half squares", optimizer, captured=True, **kwargs)
+
+
+def some(n: int = 2, dtype: str = "float32") -> tuple[Any, Any]:
+    return batches(np.random.default_rng(n), [3, 2], n, dtype)
+
+
+def test_one_recording_per_kind_of_arguments() -> None:
+    training = small("momentum")
+    for n in (2, 3, 2, 3, 3, 2):
+        training.step(*some(n))
+    assert training.step.captures == 2
+    x, y = some(2)
+    training.step(tg.from_numpy(x.array.T.copy().T), y)  # another layout in memory: other loops, other bits
+    assert training.step.captures == 3
+
+
+def test_options_are_read_at_each_replay() -> None:
+    training = small("nesterov")
+    group = training.optimizer.param_groups[0]
+    for lr in (0.1, 0.0, 0.3, 0.3, 0.0):
+        group["lr"], group["weight_decay"] = lr, lr
+        before = training.state()[0]
+        training.step(*some())
+        assert (training.state()[0] == before) == (lr == 0)
+    assert training.step.captures == 1
+
+
+def test_library_state_makes_a_new_recording() -> None:
+    training = small(p=0.5)
+    weight, bias = list(training.model.parameters())[:2]
+    for change in (lambda: None, training.model.eval, training.model.train, lambda: weight.requires_grad_(False),
+                   lambda: bias.register_hook(lambda g: g)):
+        change()
+        captures = training.step.captures
+        for _ in range(3):
+            training.step(*some())
+        assert training.step.captures <= captures + 1
+    assert training.step.captures == 4  # the hook changed nothing that was computed
+
+
+def test_a_change_that_does_not_concern_the_step_keeps_the_recording() -> None:
+    training = small()
+    training.step(*some())
+    other = nn.Linear(2, 2)
+    for _ in range(5):
+        training.step(*some())
+        other.train(not other.training)
+    assert training.step.captures == 1
+
+
+def test_grad_mode_and_default_dtype_are_part_of_the_signature() -> None:
+    step = capture(lambda x: (x * tg.tensor(2.0), tg.is_grad_enabled()))
+    x = tg.ones(2)
+    assert step(x)[1] is True
+    with tg.no_grad():
+        assert step(x)[1] is False
+    assert step.captures == 2
+
+
+def test_a_buffer_that_the_first_run_makes() -> None:
+    """The library says that its state changed, so that the second run is recorded too."""
+    layer: Any = nn.Linear(2, 2)
+    seen = []
+
+    @capture
+    def step(x: Any) -> Any:
+        if not hasattr(layer, "total"):
+            layer.register_buffer("total", tg.zeros(2))
+            seen.append(1)
+        with tg.no_grad():
+            layer.total.add_(layer(x).sum(0))
+        return layer.total * 1
+
+    x, expected = tg.ones(3, 2), tg.zeros(2)
+    for _ in range(6):
+        with tg.no_grad():
+            expected.add_(layer(x).sum(0))
+        assert bits(step(x)) == bits(expected)
+    assert len(seen) == 1
+    assert step.captures == 2
+
+
+def test_what_changes_library_state_at_each_run_settles() -> None:
+    """An adversarial step: it makes a leaf of its own."""
+    w = tg.tensor([1.0, -2.0], requires_grad=True)
+
+    @capture
+    def step(x: Any) -> Any:
+        x = x.detach().clone().requires_grad_()
+        (w * x * x).sum().backward(inputs=[x])
+        return x.grad
+
+    for i in range(8):
+        x = tg.tensor([1.0 + i, 3.0])
+        assert bits(step(x)) == bits(2 * w.detach() * x)
+    assert step.captures <= 2
+
+
+def test_old_variants_make_room() -> None:
+    step = capture(lambda x, n: x * n)
+    for n in range(40):
+        assert step(tg.ones(1), n).item() == n
+    assert step.captures == 40
+    assert sum(map(len, step._variants.values())) == 32
+
+
+# --- gradients ------------------------------------------------------------------------------------------------------
+
+
+def test_gradients_cost_a_copy_only_if_somebody_looks_and_stay_what_they_were() -> None:
+    training, eager = small(), Training([3, 4, 2], nn.Tanh, "half squares", "sgd")
+    weight, also = next(iter(training.model.parameters())), next(iter(eager.model.parameters()))
+    kept = []
+    for n in range(12):
+        training.step(*some())
+        eager.step(*some())
+        if n % 3 == 0:
+            kept.append((weight.grad, bits(also.grad)))
+            assert weight.grad is weight.grad
+    assert [bits(g) for g, _ in kept] == [b for _, b in kept]
+
+
+def test_accumulation_over_calls() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    step = capture(lambda x: (w * x).sum().backward())
+    total = np.zeros(2, np.float32)
+    for i in range(9):
+        if i == 5:
+            w.grad, total = None, total * 0
+        step(tg.tensor([1.0, i]))
+        total += np.array([1.0, i], np.float32)
+        if i % 2:
+            assert bits(w.grad) == bits(total)
+    assert step.captures == 2  # with and without a gradient at the start
+
+
+def test_gradients_are_changed_inside() -> None:
+    """Clipping: the stored gradient is overwritten, and read by the optimizer."""
+    w = tg.tensor([3.0, 4.0], requires_grad=True)
+    optimizer = tg.optim.SGD([w], lr=0.1)
+
+    @capture
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = (w * w * x).sum()
+        loss.backward()
+        assert w.grad is not None
+        with tg.no_grad():
+            w.grad.mul_(1 / (w.grad * w.grad).sum().sqrt().clamp(min=1.0))
+        optimizer.step()
+        return loss
+
+    expected = np.array([3.0, 4.0])
+    for _ in range(7):
+        step(tg.ones(2))
+        gradient = 2 * expected / max(1, np.sqrt(np.sum((2 * expected) ** 2)))
+        expected = expected - 0.1 * gradient
+        assert w.grad is not None
+        np.testing.assert_allclose(w.grad.array, gradient, rtol=1e-5)
+        np.testing.assert_allclose(w.array, expected, rtol=1e-5)
+
+
+def test_second_order() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+    def penalty(x: Any) -> Any:
+        w.grad = None
+        g, = tg.autograd.grad((w**3 * x).sum(), w, create_graph=True)
+        loss = (g * g).sum()
+        loss.backward()
+        return loss, w.grad
+
+    step = capture(penalty)
+    for i in range(6):
+        x = tg.tensor([1.0, i + 0.5])
+        assert bits(penalty(x)) == bits(step(x))
+
+
+# --- memory ---------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_that_the_step_makes_and_overwrites() -> None:
+    """They start afresh at each replay."""
+
+    @capture
+    def step(x: Any) -> Any:
+        total, last = tg.zeros(2), tg.full((2,), 7.0)
+        for row in x:
+            total += row
+            last.copy_(row)
+        total[0] = total[1] * 2
+        return total, last
+
+    for i in range(6):
+        x = np.arange(6, dtype=np.float32).reshape(3, 2) + i
+        total, last = step(tg.tensor(x))
+        assert total.tolist() == [2 * x[:, 1].sum(), x[:, 1].sum()]
+        assert last.tolist() == x[2].tolist()
+
+
+def test_arguments_can_be_overwritten() -> None:
+    @capture
+    def step(x: Any, scale: Any) -> Any:
+        x[1:].mul_(scale)
+        return x.sum()
+
+    for i in range(6):
+        x = tg.tensor([1.0, 2.0, 3.0])
+        assert step(x, tg.tensor(float(i))).item() == 1 + 5 * i
+        assert x.tolist() == [1.0, 2.0 * i, 3.0 * i]
+
+
+def test_the_same_array_as_argument_and_from_elsewhere() -> None:
+    a, b = tg.ones(2), tg.full((2,), 5.0)
+    step = capture(lambda x, y: (x * 10 + y + a).tolist if False else x * 10 + y + a)
+    assert step(a, a).tolist() == [12.0, 12.0]
+    for _ in range(4):
+        assert step(b, a).tolist() == [52.0, 52.0]
+        assert step(a, b).tolist() == [16.0, 16.0]
+    assert step.captures == 1
+
+
+def test_outside_arrays_are_read_where_they_are() -> None:
+    table = tg.zeros(3)
+    step = capture(lambda i: table[1:] + i)
+    for n in range(6):
+        table.fill_(n)
+        assert step(tg.ones(2)).tolist() == [n + 1.0, n + 1.0]
+
+
+def test_random_draws_are_made_anew() -> None:
+    def draws(x: Any) -> Any:
+        return [tg.rand(2), tg.randn_like(x), tg.randint(0, 100, (3,)), tg.randint(9), tg.randperm(4)[:2], x + tg.rand()]
+
+    runs = []
+    for step in (draws, capture(draws)):
+        tg.manual_seed(0)
+        runs.append([bits(step(tg.ones(3))) for _ in range(9)])
+        runs[-1].append(tg.default_generator().get_state())
+    assert runs[0] == runs[1]
+    assert runs[0][0] != runs[0][1]
+
+
+def test_a_graph_from_outside_notices_what_a_replay_overwrites() -> None:
+    training = small()
+    for _ in range(4):
+        training.step(*some())
+    weight = next(iter(training.model.parameters()))
+    loss = (weight * weight).sum()
+    training.step(*some())
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_results_are_constants_from_the_first_call() -> None:
+    training = small()
+    for _ in range(3):
+        loss = training.step(*some())["loss"]
+        assert not loss.requires_grad
+        loss += 1  # nobody else's
+
+
+@pytest.mark.parametrize("structure", [
+    lambda x: x, lambda x: [x, (x, 3.5), {"a": x}], lambda x: None, lambda x: tg.max(x, 0), lambda x: (), lambda x: "a",
+])
+def test_structure_of_the_result(structure: Any) -> None:
+    step = capture(lambda x: structure(x * 2))
+    for _ in range(4):
+        got, expected = step(tg.tensor([1.0, 2.0])), structure(tg.tensor([2.0, 4.0]))
+        assert type(got) is type(expected)
+        assert bits(got) == bits(expected)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read", [
+    lambda x: x.item(), bool, float, int, lambda x: x.numpy(), lambda x: x.tolist(), np.asarray,
+    lambda x: x if x > 1 else x * 2, lambda x: tg.ones(5)[x.long()], lambda x: f"{x:.3f}", lambda x: tg.tensor([x, x]),
+])
+def test_reading_a_value_inside_is_refused(read: Any) -> None:
+    step = capture(lambda x: read(x * 2))
+    with pytest.raises(RuntimeError, match=r"inside a captured step.*Return the tensor"):
+        step(tg.tensor(1.0))
+    assert capture(lambda x: (x * 2).sum())(tg.tensor(1.0)).item() == 2  # the mode is as it was
+
+
+def test_arguments_with_a_history_or_without_equality_are_refused() -> None:
+    step = capture(lambda x: x * 2)
+    with pytest.raises(RuntimeError, match="detach"):
+        step(tg.ones(2, requires_grad=True) * 2)
+    with pytest.raises(TypeError, match="set"):
+        step({1, 2})
+
+
+def test_shapes_that_depend_on_values_are_refused() -> None:
+    step = capture(lambda x: x[x > 0].sum(), audit=False)
+    assert step(tg.tensor([1.0, -1.0, 2.0])).item() == 3
+    assert step(tg.tensor([1.0, 3.0, -2.0])).item() == 4
+    with pytest.raises(RuntimeError, match=r"shape \(1,\).*where\(mask"):
+        step(tg.tensor([1.0, -3.0, -2.0]))
+
+
+def test_inside_another_observer_the_step_runs_as_it_is() -> None:
+    inner = capture(lambda x: x * 2)
+    outer = capture(lambda x: inner(x) + 1)
+    for i in range(5):
+        assert outer(tg.tensor(float(i))).item() == 2 * i + 1
+    assert inner.captures == 0
+    with tg.autograd.detect_anomaly(check_nan=False):
+        assert inner(tg.tensor(2.0)).item() == 4
+    assert inner.captures == 0
+
+
+# --- audits -----------------------------------------------------------------------------------------------------------
+
+
+def replays_until_caught(step: Any, *args: Any) -> tuple[int, str]:
+    for n in range(1, 40):
+        try:
+            step(*args)
+        except RuntimeError as error:
+            return n - 1, str(error)
+    raise AssertionError("no audit found it")
+
+
+def test_audit_finds_a_counter() -> None:
+    count = [0]
+
+    @capture
+    def step(x: Any) -> Any:
+        count[0] += 1
+        return (x + 1) * count[0]
+
+    n, message = replays_until_caught(step, tg.ones(2))
+    assert n == 1
+    assert re.search(r"audit of replay 1 .*call 2 of 2, .*mul\(.*other was 1 when .* now 2.*as an argument", message)
+
+
+def test_audit_finds_a_flag_that_is_turned_later() -> None:
+    flag = [False]
+
+    @capture
+    def step(x: Any) -> Any:
+        y = x.exp()
+        return y.sin() if flag[0] else y.cos()
+
+    for _ in range(6):
+        step(tg.ones(2))
+    flag[0] = True
+    n, message = replays_until_caught(step, tg.ones(2))
+    assert n == 2
+    assert re.search(r"audit of replay 8 .*call 2 of 2 was .*cos.* is now .*sin", message)
+
+
+def test_audit_finds_an_array_that_is_exchanged() -> None:
+    box = {"mask": tg.ones(3)}
+    step = capture(lambda x: x * box["mask"])
+    step(tg.ones(3))
+    box["mask"] = tg.zeros(3)
+    with pytest.raises(RuntimeError, match=r"mul\(.*other was an array made elsewhere"):
+        step(tg.ones(3))
+
+
+def test_audit_finds_random_numbers_that_are_not_the_librarys() -> None:
+    random = np.random.default_rng(0)
+    for draw in (lambda: tg.from_numpy(random.random(3)), lambda: tg.tensor(random.random(3)), random.random):
+        assert replays_until_caught(capture(lambda x, draw=draw: x + draw()), tg.ones(3))[0] == 1
+
+
+def test_audit_finds_writes_that_the_library_does_not_see() -> None:
+    w = tg.ones(2)
+
+    @capture
+    def step(x: Any) -> Any:
+        y = w * x
+        w.array[0] += 1
+        w.add_(x)
+        return y
+
+    assert "audit of replay 1" in replays_until_caught(step, tg.ones(2))[1]
+
+
+def test_audit_leaves_the_state_of_the_eager_step() -> None:
+    w, count = tg.ones(2), [0]
+
+    def step(x: Any) -> Any:
+        count[0] += 1
+        w.add_(x * count[0])
+
+    captured = capture(step)
+    captured(tg.ones(2))
+    with pytest.raises(RuntimeError, match="audit"):
+        captured(tg.ones(2))
+    assert w.tolist() == [4.0, 4.0]
+    captured(tg.ones(2))  # recorded anew
+    assert w.tolist() == [7.0, 7.0]
+    assert captured.captures == 2
+
+
+def test_without_audit() -> None:
+    count = [0]
+
+    @capture(audit=False)
+    def step(x: Any) -> Any:
+        count[0] += 1
+        return x * count[0]
+
+    assert [step(tg.ones(())).item() for _ in range(5)] == [1.0] * 5
+    assert count == [1]
+
+
+def test_an_exception_in_a_replay_leaves_no_half_gradient() -> None:
+    w = tg.ones(4, requires_grad=True)
+
+    @capture
+    def step(x: Any, i: Any) -> Any:
+        w.grad = None
+        (w * x).sum().backward()
+        return w.detach()[i]
+
+    for _ in range(6):
+        step(tg.ones(4), tg.tensor([1]))
+    with pytest.raises(IndexError) as caught:
+        step(tg.zeros(4), tg.tensor([9]))
+    assert "replay" in caught.value.__notes__[-1]
+    assert w.grad is None
+    assert step(tg.ones(4), tg.tensor([2])).tolist() == [1.0]
+    assert w.grad is not None
+
+
+# --- own code ---------------------------------------------------------------------------------------------------------
+
+
+@update("target", "total")
+def decay(target: Array, source: Array, total: Array, rate: float, steps: float) -> None:
+    """Arithmetic on live numbers, a condition on one, temporaries, and writes in place."""
+    rate = rate / (1 + steps) if rate > 0.05 else rate
+    mixed = np.sqrt(np.abs(source) + 1) * rate
+    total += mixed**2
+    target -= mixed
+    target[0] = source[0]
+    np.maximum(target, -total, out=target)
+
+
+def test_an_update_with_live_numbers_and_conditions() -> None:
+    options = {"rate": 0.1, "steps": 0.0}
+
+    def advance(options: dict[str, float]) -> float:
+        options["steps"] += 1.0
+        return options["steps"]
+
+    def make() -> tuple[Any, Any, Any]:
+        target, total, mine = tg.ones(3, dtype=np.float64), tg.zeros(3, dtype=np.float64), dict(options)
+
+        def step(x: Any) -> None:
+            decay(target.array, x.array, total.array, live(mine.__getitem__, "rate"), live(advance, mine))
+
+        return step, mine, (target, total)
+
+    eager, a, results = make()
+    step, b, also = make()
+    captured = capture(step)
+    for n in range(12):
+        a["rate"] = b["rate"] = 0.1 if n % 3 else 0.01
+        x = tg.tensor(np.array([n, -n, 0.5]))
+        eager(x)
+        captured(x)
+        assert bits(results) == bits(also)
+    assert captured.captures == 1
+
+
+def test_a_live_bool_is_a_condition() -> None:
+    options = {"on": True}
+    step = capture(lambda x: x + 1 if live(options.__getitem__, "on") else x - 1)
+    got = []
+    for n in range(8):
+        options["on"] = n % 2 == 0
+        got.append(step(tg.zeros(())).item())
+    assert got == [1.0, -1.0] * 4
+    assert step.captures == 2
+
+
+def test_own_ops_are_called_as_they_are() -> None:
+    @tg.op
+    def odd(input, scale=2.0):  # type: ignore[no-untyped-def]
+        if input.sum() > 3:  # depends on values: cannot be inlined
+            return np.sort(input) * scale
+        return input - scale
+
+    @odd.vjp("input")
+    def _(g, scale):  # type: ignore[no-untyped-def]
+        return g * scale
+
+    w = tg.tensor([1.0, 0.5], requires_grad=True)
+
+    def step(x: Any) -> Any:
+        w.grad = None
+        loss = odd(w * x).sum()
+        loss.backward()
+        return loss, w.grad
+
+    captured = capture(step)
+    for x in ([1.0, 1.0], [5.0, 1.0], [0.0, 0.0], [9.0, -1.0], [1.0, 2.0], [7.0, 7.0]):
+        assert bits(step(tg.tensor(x))) == bits(captured(tg.tensor(x)))
+
+
+def test_methods_and_names() -> None:
+    class Trainer:
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+        @capture
+        def step(self, x: Any) -> Any:
+            """Scale."""
+            return x * self.scale
+
+    a, b = Trainer(2.0), Trainer(3.0)
+    for _ in range(4):
+        assert (a.step(tg.tensor(1.0)).item(), b.step(tg.tensor(1.0)).item()) == (2.0, 3.0)
+    assert (Trainer.step.__name__, Trainer.step.__doc__) == ("step", "Scale.")
+    assert "multiply(" in Trainer.step.source
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 3), (3, 1), (1, 1), (2, 1, 3)])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_sum_of_one_term_is_that_term_plus_zero(shape: tuple[int, ...], dtype: str) -> None:
+    """What the plan makes of such sums: NumPy's starts from 0, which turns -0 into 0."""
+    for value in (-0.0, 0.0, -1.5, np.inf, np.nan):
+        x = np.full(shape, value, dtype)
+        axes = tuple(i for i, n in enumerate(shape) if n == 1)
+        for keepdims in (False, True):
+            y = np.add.reduce(x, axes, keepdims=keepdims)
+            assert bits(np.asarray(y)) == bits(np.asarray(np.add(x.reshape(np.shape(y)), 0.0)))
+
+
+def test_training_state_survives_a_copy_of_the_network() -> None:
+    training = small("adam")
+    for _ in range(5):
+        training.step(*some())
+    before = bits(training.model.state_dict())
+    twin = copy.deepcopy(training.model)
+    training.step(*some())
+    assert bits(twin.state_dict()) == before
+    assert bits(next(iter(twin.parameters())).grad) != bits(next(iter(training.model.parameters())).grad)

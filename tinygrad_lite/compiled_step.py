@@ -304,9 +304,9 @@ class Tracer:
 
     def live(self, call: LiveCall) -> None:
         """Host Python that runs anew at each replay."""
-        made = () if call.output is None else (Slot("dynamic", call.output.array),)
-        self.instructions.append(Instruction(call.function, tuple(map(self.bare, call.args)), None, made, pure=False,
-                                             is_live=True))
+        made = [] if call.output is None else [Slot("dynamic", call.output.array)]
+        args = tuple(map(self.bare, call.args))
+        self.instructions.append(Instruction(call.function, args, None, tuple(made), pure=False, is_live=True))
         if call.output is not None:
             self.values[call.output] = made[0]
 
@@ -393,7 +393,7 @@ class Tracer:
 
     def ufunc(self, ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """`ufunc(*inputs, out=...)`, or its `reduce`."""
-        target: Any = [*options.pop("out", ()), None][0]
+        target: Any = (*options.pop("out", ()), None)[0]
         if method == "reduce" and not {*options} - {"axis", "dtype", "keepdims"} and target is None:
             return self.reduce(ufunc, inputs[0], **options)
         if method != "__call__" or options or ufunc.nout != 1:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes, graph
+from . import backend, dtypes, graph, ops
 from ._tensor import Tensor
-from .graph import live
+from .graph import live, mode
 from .random import Generator, default_generator, draw
 
 
@@ -61,18 +61,26 @@ def _to_array(data: Any, dtype: Any, device: str | None, *, copy: bool) -> Any:
     elif isinstance(data, np.generic):
         data = np.asarray(data)
     if dtype is not None and data.dtype != np.dtype(dtype):
-        data, copy = data.astype(dtype), False
+        data, copy = _told(ops.to_dtype, data, data.astype(dtype), np.dtype(dtype)), False
     _check_dtype(data)
     if device is not None and backend.named(device) is not backend.of(data):
-        return backend.transfer(data, backend.named(device))
-    return data.copy() if copy else data
+        return _told(ops.to_device, data, backend.transfer(data, backend.named(device)), device)
+    return _told(ops.clone, data, data.copy()) if copy else data
+
+
+def _told(op: Any, source: Any, made: Any, *settings: Any) -> Any:
+    """`made`, which is what the op makes of a raw array; observers are told, because the array may be a Tensor's."""
+    if mode.state.__class__ is not bool:
+        mode.state.called(op.op, (source,), settings, (made,))
+    return made
 
 
 def _from_python(data: Any, dtype: Any) -> Any:
     """Numbers and nested sequences of them, which may hold Tensors and arrays."""
 
     def plain(x: Any) -> Any:
-        if isinstance(x, graph.Tensor):
+        if isinstance(x, Tensor):
+            x._reading("tensor([...])")
             return backend.to_host(x.array)
         return [plain(y) for y in x] if isinstance(x, (list, tuple)) else x
 
@@ -170,7 +178,8 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
     return _finish(backend.named(device).module.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: str | None = None,
+        requires_grad: bool = False) -> Tensor:
     """The identity matrix, or n rows of it with m columns."""
     return _finish(backend.named(device).module.eye(n, m, dtype=_dtype(dtype)), requires_grad)
 
@@ -198,8 +207,11 @@ def randint(low: int, high: int | None = None, size: Sequence[int] = (), *, gene
     """Draws of integers from low to high - 1, or from 0 to low - 1; int64."""
     low, high = (0, low) if high is None else (low, high)
     source = generator or default_generator()
-    drawn = live(source.numpy.integers, low, high, tuple(size))
-    return tensor(np.asarray(drawn), dtype=dtype or dtypes.int64, device=device)
+    return tensor(live(_integers, source, low, high, tuple(size)), dtype=dtype or dtypes.int64, device=device)
+
+
+def _integers(source: Generator, low: int, high: int, size: tuple[int, ...]) -> Any:
+    return np.asarray(source.numpy.integers(low, high, size))
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: str | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
         if isinstance(part, graph.Tensor):
             is_array = part.array.ndim > 0 or part.array.dtype.kind == "b"
             if not is_array:
-                part = part.array.__index__() if isinstance(part.array, np.ndarray) else int(part.array)
+                part = operator.index(part)  # type: ignore[arg-type]
         elif isinstance(part, (bool, np.bool_, list)):
             part, is_array = np.asarray(part), True
             if part.dtype.kind == "f" and not part.size:
