@@ -22,8 +22,9 @@ help: ## show this list
 	@echo '  Options go through ARGS, as in: make train ARGS="--hidden 500,150 --epochs 5"'
 	@echo '  Another Python: make test PYTHON=python3.12        More processes: make test JOBS=8'
 
+# Networks this small gain little from a second BLAS thread and lose much by it where the machine is busy.
 train: $(VENV)/.train ## learn real handwritten digits and write pictures to runs/
-	$(RUN) -m tinygrad_lite train $(ARGS)
+	OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1} $(RUN) -m tinygrad_lite train $(ARGS)
 
 # One BLAS thread for each of the parallel processes: more would fight for the same cores.
 test compare fuzz: export OPENBLAS_NUM_THREADS = 1
