@@ -99,8 +99,8 @@ def positionally(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 NUMPY_NAMES = {
-    "clamp": "clip", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "eq": "equal", "ne": "not_equal",
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "bitwise_not": "invert",
+    "bitwise_not": "invert", "clamp": "clip", "div": "divide", "eq": "equal", "ge": "greater_equal", "gt": "greater",
+    "le": "less_equal", "lt": "less", "mul": "multiply", "ne": "not_equal", "neg": "negative", "sub": "subtract",
 }  # fmt: skip
 
 
@@ -323,13 +323,12 @@ def _(make: Maker) -> Arguments:
 
 
 def basic_key(make: Maker, shape: Shape) -> tuple[Any, ...]:
-    """Integers, slices, None and one Ellipsis (that of a basic key: see `indexing.get`)."""
+    """Integers and slices of the first and the last axes, an Ellipsis between them, and perhaps a None."""
     slices = slice(None), slice(None, None, 2), slice(1, None), slice(-2, None), slice(0, 0)
-    key = [make.choose(*slices, *make.rng.integers(-n, n, 1).tolist()) if n else slice(None) for n in shape]
-    del key[make.choose(*range(len(shape) + 1)) :]
-    if len(key) < len(shape):
-        key.insert(make.choose(*range(len(key) + 1)), make.choose(Ellipsis, None))
-    return tuple(key) if Ellipsis in key else (*key, *make.choose((), (None,)), Ellipsis)
+    first = make.choose(*range(len(shape) + 1))
+    last = make.choose(*range(first, len(shape) + 1))
+    parts = [make.choose(*slices, *make.rng.integers(-n, n, 1).tolist()) if n else slice(None) for n in shape]
+    return (*parts[:first], *make.choose((), (None,)), Ellipsis, *parts[last:])
 
 
 @case("getitem", oracle=lambda input, key: np.array(input)[key])
