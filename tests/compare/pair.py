@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 torch.set_num_threads(1)
 
-OURS = SimpleNamespace(T=tg, F=tg.ops, new=tg.from_numpy, grad=tg.autograd.grad)
+OURS = SimpleNamespace(T=tg, F=tg.nn.functional, new=tg.from_numpy, grad=tg.autograd.grad)
 THEIRS = SimpleNamespace(T=torch, F=torch.nn.functional, new=torch.from_numpy, grad=torch.autograd.grad)
 BOTH = (OURS, THEIRS)
 
