@@ -23,7 +23,6 @@ import numpy as np
 import tinygrad_lite as tg
 from tinygrad_lite import nn
 from tinygrad_lite.datasets import MNIST
-from tinygrad_lite.replay import capture
 
 from . import timing
 from .documents import wang
@@ -166,7 +165,7 @@ def trainer(
         optimizer.step()
         return loss.detach()
 
-    run = capture(train) if captured else train
+    run = tg.capture(train) if captured else train
     return lambda: run(*next(stream))
 
 
