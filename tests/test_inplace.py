@@ -425,3 +425,11 @@ def test_many_views_and_writes_leave_no_cycle() -> None:
         assert [ref() for ref in dead] == [None, None]
     finally:
         gc.enable()
+
+
+def test_an_overwritten_value_has_gradient_zero_even_where_the_gradient_is_infinite() -> None:
+    x = leaf(1, 2)
+    y = x * 2
+    y.copy_(tg.tensor([3.0, 4.0], dtype=tg.float64))
+    (y * tg.tensor([float("inf"), 1.0], dtype=tg.float64)).sum().backward()
+    check(x.grad, 0, 0)
