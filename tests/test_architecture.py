@@ -24,6 +24,7 @@ ROOT = Path(tg.__file__).parent
 LAYERS = """
 backend dtypes
 graph
+call
 op
 walk
 ops

@@ -14,8 +14,9 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from . import backend, dtypes, functional, graph, indexing, inplace, ops, printing, random
+from .call import complete
 from .graph import Leaf, Node, mode, state_changed, switch_grad
-from .op import Op, complete
+from .op import Op
 from .walk import deposit, gradient_of, own, walk
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
@@ -67,7 +68,8 @@ class Tensor(graph.Tensor):
         elif not requires_grad and self.node is not None:
             if not self.is_leaf:
                 raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a "
-                                   "computed variable in a subgraph that doesn't require differentiation use x.detach()")
+                                   "computed variable in a subgraph that doesn't require differentiation "
+                                   "use x.detach()")
             self.node = None
             state_changed()
         return self
@@ -429,8 +431,8 @@ class Tensor(graph.Tensor):
     __matmul__ = ops.matmul
     __neg__ = ops.neg
     __abs__ = ops.abs
-    __eq__ = ops.eq  # type: ignore[assignment]
-    __ne__ = ops.ne  # type: ignore[assignment]
+    __eq__ = ops.eq
+    __ne__ = ops.ne
     __lt__ = ops.lt
     __le__ = ops.le
     __gt__ = ops.gt
@@ -644,16 +646,16 @@ class Tensor(graph.Tensor):
         """Limit the elements to [min, max]; return self."""
         return inplace.write(self, ops.clamp(self, min, max))
 
-    def __iadd__(self, other: Any) -> Self:
+    def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.add_(other)
 
-    def __isub__(self, other: Any) -> Self:
+    def __isub__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.sub_(other)
 
-    def __imul__(self, other: Any) -> Self:
+    def __imul__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.mul_(other)
 
-    def __itruediv__(self, other: Any) -> Self:
+    def __itruediv__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.div_(other)
 
     def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]
@@ -676,10 +678,13 @@ class View(Tensor):
     """
 
     __slots__ = ("_base", "_base_node", "_node", "_path")
+    _base: Tensor
+    _base_node: Node | None
+    _node: Node | None
     _path: Path
 
     @property
-    def node(self) -> Node | None:  # type: ignore[override]
+    def node(self) -> Node | None:
         """The node that made this tensor; made anew if the base's history was rewritten since."""
         if self._base.node is not self._base_node:
             self._follow_base()

@@ -17,8 +17,9 @@ import numpy as np
 
 from . import graph
 from ._tensor import Tensor
+from .call import FREED, wrap
 from .graph import Array, Node, is_grad_enabled, mode, switch_grad, tick
-from .op import FREED, Op, wrap
+from .op import Op
 from .walk import clone
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ import numpy as np
 from . import backend, ops
 from ._tensor import Tensor
 from .autograd import no_grad, observing
+from .call import arguments_of
 from .expression import NOISE, Algebra, Expr, UnknownSizeError, agree
-from .op import arguments_of
 from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two
@@ -177,7 +178,7 @@ class _Reader:
         """The first of the names that is not taken, or the last with the first number that makes it free."""
         taken = {*self.names.values(), *self.symbols, "m"}
         stem = candidates[-1].rstrip("0123456789")
-        return next(name for name in (*candidates, *(f"{stem}{i}" for i in range(1, 10**6))) if name not in taken)
+        return next(name for name in chain(candidates, (f"{stem}{i}" for i in count(1))) if name not in taken)
 
     def name_given(self) -> None:
         """Name arguments as f does, other tensors as `names` does, the rest W, b (or w) after their use."""

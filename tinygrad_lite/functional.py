@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import graph, ops
+from .call import wrap
 from .graph import Array
-from .ops.reduce import take_best
 
 
 class Extremum(NamedTuple):
@@ -33,8 +33,7 @@ def max(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
         return ops.amax(input)
     if isinstance(dim, graph.Tensor):
         return ops.maximum(input, dim)
-    indices = ops.argmax(input, dim, keepdim)
-    return Extremum(take_best(input, indices, dim, keepdim), indices)
+    return _along(input, ops.argmax(input, dim, True), dim, keepdim)
 
 
 def min(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
@@ -43,8 +42,17 @@ def min(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
         return ops.amin(input)
     if isinstance(dim, graph.Tensor):
         return ops.minimum(input, dim)
-    indices = ops.argmin(input, dim, keepdim)
-    return Extremum(take_best(input, indices, dim, keepdim), indices)
+    return _along(input, ops.argmin(input, dim, True), dim, keepdim)
+
+
+def _along(input: Array, indices: Array, dim: int, keepdim: bool) -> Extremum:
+    """The elements at `indices`, the result of argmax or argmin with keepdim, and the indices."""
+    if not input.shape:
+        return Extremum(ops.clone(input), indices)
+    values = ops.gather(input, dim, indices)
+    if not keepdim:  # no Views: nobody else holds the memory that they would be views of
+        values, indices = (wrap(x.array, x.node) for x in (values.squeeze(dim), indices.squeeze(dim)))
+    return Extremum(values, indices)
 
 
 def stack(tensors: Sequence[Array], dim: int = 0) -> Any:

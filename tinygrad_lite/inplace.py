@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import graph, ops
+from .call import wrap
 from .graph import Array, Leaf, Node
-from .op import Op, op, update, wrap
+from .op import Op, op, update
 
 T = TypeVar("T", bound=graph.Tensor)
 Path = Any
@@ -35,17 +36,22 @@ def follow(path: Path, x: Any) -> Any:
 def view_put(input: Array, values: Array, path: Path) -> Array:
     """`input` with `values` in the place that a view of it covers."""
     result = input.copy()
-    follow(path, result)[...] = values
+    part = follow(path, result)
+    if graph.owner_of(part) is result:
+        part[...] = values
+    else:  # laid out as this copy is, a reshape on the way could not be a view: find where the elements come from
+        places = follow(path, np.arange(result.size, like=result).reshape(result.shape))
+        result.reshape(-1)[places] = values
     return result
 
 
 @view_put.vjp("input")
-def _(g, path):
+def _(g: Any, path: Path) -> Any:
     return view_put(g, 0.0, path)
 
 
 @view_put.vjp("values")
-def _(g, path):
+def _(g: Any, path: Path) -> Any:
     return follow(path, g)
 
 

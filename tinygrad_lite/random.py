@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import backend, dtypes, graph
+from .call import NAMESPACE
 from .graph import live
-from .op import NAMESPACE
 
 
 class Generator:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import graph
+from .call import FREED, NAMESPACE, arguments_of, wrap
 from .graph import Array, Deferred, Node, Tensor, mode, switch_grad
-from .op import FREED, NAMESPACE, arguments_of, op, to_dtype, wrap
+from .op import op, to_dtype
 
 _age = attrgetter("age")
 
