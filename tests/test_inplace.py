@@ -268,6 +268,24 @@ def test_views_of_views_in_every_direction() -> None:
     check(w.grad, 2, 2 * 5 * 5 * 20)
 
 
+def test_a_view_that_there_is_in_one_layout_of_memory_only() -> None:
+    x = leaf([1, 2, 3], [4, 5, 6])
+    y = x.T * 1  # its columns lie together, and so its transpose is contiguous
+    flat = y.T.view(-1)
+    flat[:2].mul_(10)
+    (y * constant([1, 2], [1, 2], [1, 2])).sum().backward()
+    check(x.grad, [10, 10, 1], [2, 2, 2])
+
+
+def test_the_values_along_a_dim_are_no_view() -> None:
+    x = leaf([1, 2], [3, 0])
+    best = x.max(0).values
+    first = best[0]
+    best.mul_(5)
+    gradient, = tg.autograd.grad(first, best)
+    check(gradient, 1, 0)
+
+
 def test_a_view_of_a_constant_that_is_given_a_history() -> None:
     buffer, w = tg.zeros(3, 2, dtype=tg.float64), leaf(1, 2)
     rows = [buffer[i] for i in range(3)]

@@ -66,6 +66,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "amax": lambda x: x.amax(-1),
     "softmax": lambda x: x.softmax(-1),
     "logsumexp": lambda x: x.logsumexp(0),
+    "sin of x.T": lambda x: x.transpose(0, -1).sin(),
     "gram": lambda x: x @ x.transpose(0, -1),
     "rows": lambda x: x[[0, -1, 0]],
     "positive": lambda x: x[x > 0],

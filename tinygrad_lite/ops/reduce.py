@@ -16,8 +16,7 @@ from ..graph import Array
 from ..op import op
 from ..walk import add_reduce
 from .elementwise import exp
-from .indexing import gather
-from .shape import clone, reshape
+from .shape import reshape
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -139,11 +138,3 @@ def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 @logsumexp.vjp("input")
 def _(g, input, y, input_shape, dim, keepdim):
     return unreduce(g, input_shape, dim, keepdim) * exp(input - unreduce(y, input_shape, dim, keepdim))
-
-
-def take_best(input: Array, indices: Array, dim: int, keepdim: bool) -> Array:
-    """The elements at `indices` (reduced along `dim`, with or without keepdim): the values of max and min along dim."""
-    if input.ndim == 0:
-        return clone(input)
-    best = gather(input, dim, indices if keepdim else unreduce(indices, input.shape, dim, False))
-    return best if keepdim else reshape(best, indices.shape)
