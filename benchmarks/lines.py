@@ -16,12 +16,13 @@ GROUPS: dict[str, tuple[int, tuple[str, ...]]] = {
     "nn and optim": (1200, ("nn/", "tinygrad_lite/optim/")),
     "program and readers": (
         1600,
-        tuple(f"tinygrad_lite/{name}" for name in ("program", "explanation", "code", "capture")),
+        tuple(f"tinygrad_lite/{name}.py" for name in ("program", "expression", "derivation", "notation", "explanation",
+                                                      "source", "compiled_step", "replay")),
     ),
     "testing": (600, ("tinygrad_lite/testing", "tinygrad_lite/comparison", "tinygrad_lite/mistakes")),
     "datasets and command line": (
         800,
-        ("datasets/", *(f"tinygrad_lite/{name}" for name in ("__main__", "command_line", "commands", "saving"))),
+        ("datasets/", *(f"tinygrad_lite/{name}" for name in ("__main__", "command_line", "training", "pictures"))),
     ),
     "engine and ops": (1500, ("tinygrad_lite/",)),
 }
