@@ -340,7 +340,7 @@ class Tensor(graph.Tensor):
         if not self.is_leaf:
             raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                                "protocol; use x.detach().clone()")
-        new: Any = object.__new__(Tensor if isinstance(self, View) else type(self))
+        new: Tensor = object.__new__(Tensor if isinstance(self, View) else type(self))
         memo[id(self)] = new
         new.array, new.node = self.array.copy(), None
         for name, value in getattr(self, "__dict__", {}).items():
@@ -522,11 +522,13 @@ class Tensor(graph.Tensor):
 
     def any(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
         """Whether any element along `dim` is nonzero."""
-        return ops.amax(self != 0, dim, keepdim) if self.array.size else (self != 0).sum(dim, keepdim) != 0
+        nonzero = ops.ne(self, 0)
+        return ops.amax(nonzero, dim, keepdim) if self.array.size else ops.ne(nonzero.sum(dim, keepdim), 0)  # type: ignore[no-any-return]
 
     def all(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
         """Whether all elements along `dim` are nonzero."""
-        return ops.amin(self != 0, dim, keepdim) if self.array.size else (self == 0).sum(dim, keepdim) == 0
+        zero = ops.eq(self, 0)
+        return ops.eq(ops.amax(zero, dim, keepdim) if self.array.size else zero.sum(dim, keepdim), 0)  # type: ignore[no-any-return]
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape, given as sizes or as one tuple; one size may be -1."""
@@ -582,12 +584,12 @@ class Tensor(graph.Tensor):
         """
         if self.ndim > 2:
             raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
-        return self.reshape(self.shape) if self.ndim < 2 else ops.transpose(self, 0, 1)  # type: ignore[no-any-return]
+        return self.reshape(self.shape) if self.ndim < 2 else ops.transpose(self, 0, 1)
 
     @property
     def T(self) -> Tensor:
         """With the axes in reverse order: the transpose of a matrix; a view."""
-        return ops.transpose(self, 0, 1) if self.ndim == 2 else self.permute(*range(self.ndim)[::-1])  # type: ignore[no-any-return]
+        return ops.transpose(self, 0, 1) if self.ndim == 2 else self.permute(*range(self.ndim)[::-1])
 
     @property
     def mT(self) -> Tensor:
@@ -603,7 +605,7 @@ class Tensor(graph.Tensor):
         return self if self.is_contiguous() else ops.clone(self)
 
     def __getitem__(self, key: Any) -> Tensor:
-        return indexing.get(self, key)
+        return indexing.get(self, key)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         indexing.set(self, key, value)
