@@ -150,7 +150,7 @@ class Explanation:
         d = self.derivation
         notes = [", ".join(f"{name} {self._shape(e)}" for name, e in d.inputs.items())]
         if d.batch:
-            notes[0] += f";  m = {d.batch.size} examples"
+            notes[0] += f";  m = {d.batch.size} example{'s' if d.batch.size != 1 else ''}"
         letters = {c for _, rows in self._parts() for _, right, _ in rows for c in AXES if f"_{{{c}}}" in right}
         for c in sorted(letters):
             examples = ", the examples" if d.batch and d.batch.axis == AXES.index(c) else ""

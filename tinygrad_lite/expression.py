@@ -30,7 +30,7 @@ class UnknownSizeError(Exception):
     """A number differs between the runs, and not as a power of the batch size."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Expr:
     """An op applied to expressions; without an op a number, or a symbol for an array that is given.
 
@@ -203,6 +203,8 @@ class Algebra:
         """The number in front, and the rest: None if it is a number and nothing else."""
         if e.number is not None:
             return e.number, None
+        if self.looks(e, "expand") and e.args[0].number is not None:
+            return e.args[0].number, None
         if self.looks(e, "neg"):
             scale, rest = self.split(e.args[0])
             return _times(scale, (Fraction(-1), 0)), rest
@@ -250,8 +252,9 @@ class Algebra:
                     return self.build(b.op, tuple(self.build(ops.mul, (a, t)) for t in b.args))
         return self.apply(ops.pow, (x, self.number((Fraction(2), 0)))) if x is y else self.apply(ops.mul, (x, y))
 
-    def _factors(self, e: Expr) -> list[Expr]:
-        return [f for x in e.args for f in self._factors(x)] if self.looks(e, "mul") else [e]
+    def _factors(self, e: Expr, depth: int = 4) -> list[Expr]:
+        looks = depth > 0 and self.looks(e, "mul")  # no further down: products may be as long as the user's loops
+        return [f for x in e.args for f in self._factors(x, depth - 1)] if looks else [e]
 
     def _divides(self, e: Expr, factors: list[Expr]) -> bool:
         rest = self.split(e)[1]

@@ -13,6 +13,7 @@ import keyword
 import re
 import textwrap
 from collections.abc import Callable
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 from .derivation import Derivation
 from .expression import ONE, Expr, Scale, parts_of
 from .op import Op
+from .ops.indexing import ARRAY
 
 WIDTH = 100
 
@@ -31,10 +33,13 @@ SPELLINGS: dict[str, tuple[Callable[[Expr], bool], str]] = {
     "argmin": (lambda e: True, "np.argmin(input, axis=dim, keepdims=keepdim)"),
     "clone": (lambda e: True, "np.copy(input)"),
     "expand": (lambda e: True, "np.broadcast_to(input, shape)"),
+    "getitem": (lambda e: True, "input[key]"),
+    "index": (lambda e: True, "input[key]"),
     "matmul": (lambda e: True, "input @ other"),
     "one_hot_along": (lambda e: len(e.shape) == 2, "np.eye(num_classes)[target]"),
     "sum": (lambda e: True, "np.sum(input, axis=dim, keepdims=keepdim)"),
     "transpose": (lambda e: len(e.shape) == 2, "input.T"),
+    "where": (lambda e: True, "np.where(condition, input, other)"),
 }
 """Ops whose function does more than one expression would (dtypes, odd dims, speed): where one says the same, and it."""
 
@@ -49,7 +54,33 @@ def log_softmax(z, dim=-1):  # type: ignore[no-untyped-def]
     return shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {"softmax": softmax, "log_softmax": log_softmax}
+def gather(x, index, dim):  # type: ignore[no-untyped-def]
+    where = [*np.indices(index.shape)]
+    where[dim] = index
+    return x[tuple(where)]
+
+
+def scatter_add(x, index, dim, shape):  # type: ignore[no-untyped-def]
+    result, where = np.zeros(shape, x.dtype), [*np.indices(index.shape)]
+    where[dim] = index
+    np.add.at(result, tuple(where), x)
+    return result
+
+
+def index_add(x, shape, key):  # type: ignore[no-untyped-def]
+    result = np.zeros(shape, x.dtype)
+    np.add.at(result, key, x)
+    return result
+
+
+def index_put(x, values, key):  # type: ignore[no-untyped-def]
+    result = np.copy(x)
+    result[key] = values
+    return result
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    f.__name__: f for f in (softmax, log_softmax, gather, scatter_add, index_add, index_put)}
 """The same for functions: these are written into the source instead of the op's own."""
 
 
@@ -132,6 +163,10 @@ class _Writer:
             if e.op.name == "expand" and name == "shape":
                 xs = tuple(np.shape(v) for v in e.values)
             given[name] = self.setting(e.op, xs)
+        key, indices = given.get("key"), given.pop("indices", None)
+        if isinstance(key, ast.Tuple) and isinstance(indices, ast.List):
+            arrays = iter(indices.elts)
+            key.elts = [next(arrays) if isinstance(x, ast.Name) else x for x in key.elts]
         fits, spelling = SPELLINGS.get(e.op.name, (None, ""))
         if fits is not None and fits(e):
             return _filled(_parsed(spelling), given)
@@ -141,7 +176,7 @@ class _Writer:
         name = self.function(FUNCTIONS.get(e.op.name, e.op.forward), e.op)
         settings = [ast.keyword(n, given[n]) for n, xs in zip(e.op.settings, e.settings[0], strict=True)
                     if repr(xs) != repr(usual[n])]
-        call: ast.expr = ast.Call(ast.Name(name), [given[o] for o in e.op.operands], settings)
+        call: ast.expr = ast.Call(ast.Name(name), [given[o] for o in e.op.operands if o in given], settings)
         return ast.Subscript(call, ast.Constant(0)) if e.op.residuals else call
 
     def scaled(self, e: Expr) -> ast.expr | None:
@@ -188,6 +223,8 @@ class _Writer:
         batch = self.derivation.batch
         if any(x != first for x in xs) and batch and isinstance(first, int) and first % batch.size == 0:
             return _times_m(first // batch.size, 1)
+        if first is ARRAY:
+            return ast.Name("array")  # its place is taken by the expression of the index array
         if isinstance(first, np.dtype):
             return ast.Constant(first.name)
         if first is None or first is Ellipsis or isinstance(first, (bool, int, float, str)):
@@ -224,7 +261,7 @@ class _Writer:
         arguments = definition.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             argument.annotation = None
-        definition.body = [s for s in definition.body if not _is_docstring(s)]
+        definition.body = [s for s in definition.body if not _is_docstring(s) and not _is_check(s)]
         loaded = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name)}
         known = function.__globals__ | dict(zip(function.__code__.co_freevars,
                                                 (c.cell_contents for c in function.__closure__ or ()), strict=True))
@@ -242,6 +279,11 @@ class _Writer:
         """Something that the function of an op takes from its module."""
         if value is np:
             return ast.Name("np")
+        called, owner = getattr(value, "__name__", ""), getattr(value, "__self__", None)
+        if called and getattr(np, called, None) is value:
+            return _parsed(f"np.{called}")
+        if isinstance(owner, np.ufunc):
+            return _parsed(f"np.{owner.__name__}.{called}")
         if isinstance(value, FunctionType):
             return ast.Name(self.function(value, op))
         if value is None or isinstance(value, (bool, int, float, str, tuple)):
@@ -258,6 +300,16 @@ class _Fill(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.given.get(node.id, node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """In an index slice(a, b, None) is written a:b."""
+        self.generic_visit(node)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        parts = [_slice(x.args) if isinstance(x, ast.Call) and ast.unparse(x.func) == "slice" else x for x in parts]
+        if len(parts) > 1 and isinstance(parts[-1], ast.Constant) and parts[-1].value is Ellipsis:
+            parts.pop()
+        node.slice = ast.Tuple(parts) if len(parts) > 1 else parts[0]
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Arguments that come out as axis=None or keepdims=False say nothing."""
@@ -276,6 +328,10 @@ class _Group(ast.NodeTransformer):
         if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.MatMult):
             node.left = ast.Name(f"({ast.unparse(node.left)})")
         return node
+
+
+def _slice(parts: list[ast.expr]) -> ast.Slice:
+    return ast.Slice(*(None if isinstance(x, ast.Constant) and x.value is None else x for x in parts))
 
 
 def _filled(template: ast.expr, given: dict[str, ast.expr]) -> ast.expr:
@@ -302,6 +358,11 @@ def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
+def _is_check(statement: ast.stmt) -> bool:
+    """Whether it only raises an error for wrong arguments: the op was called with right ones."""
+    return isinstance(statement, ast.If) and all(isinstance(s, ast.Raise) for s in (*statement.body, *statement.orelse))
+
+
 def _number(scale: Scale) -> ast.expr:
     if scale[0] < 0:
         return ast.UnaryOp(ast.USub(), _number((-scale[0], scale[1])))
@@ -317,31 +378,34 @@ def _times_m(q: Any, power: int) -> ast.expr:
     return m if q == 1 else ast.BinOp(digits, ast.Mult(), m)
 
 
-def wrapped(line: str, width: int = WIDTH) -> list[str]:
-    """A statement on as many lines as it needs: broken before operators and after commas, the outermost first."""
+def wrapped(line: str, width: int = WIDTH, inside: bool = False) -> list[str]:
+    """A statement on as many lines as it needs: broken before operators and after commas, the outermost first.
+
+    `inside` says that it is part of one, within brackets.
+    """
     if len(line) <= width:
         return [line]
-    depth, breaks = 0, []  # (depth, position)
+    depth, quote = 0, ""
+    breaks: list[tuple[int, int]] = []  # depth, position
     for i, c in enumerate(line):
+        if quote or c in "'\"":
+            quote = "" if c == quote else quote or c
+            continue
         depth += (c in "([{") - (c in ")]}")
-        if c == "," or re.match(r" (\+|-|\*|/|@) ", line[i:]):
+        if line[:i].strip() and (re.match(r" (\+|-|\*|/|@) ", line[i:]) or (c == "," and line[i + 1 :].strip())):
             breaks.append((depth, i + (c == ",")))
-    outermost = min((d for d, _ in breaks), default=-1)
-    if outermost < 0:
+    if not breaks:
         return [line]
-    head, indent = "", " " * (len(line) - len(line.lstrip()) + 4)
-    if outermost == 0:
-        start = line.index(" = ") + 3 if " = " in line else len("return ")
-        head, line = line[:start] + "(", line[:start] + "(" + line[start:] + ")"
-        breaks = [(d, i + 1) for d, i in breaks]
-    at = 0
-    pieces: list[str] = []
-    for i in [i for d, i in breaks if d == outermost]:
-        if pieces and len(pieces[-1]) + i - at <= width - len(indent):
-            pieces[-1] += line[at:i]
+    outermost = min(breaks)[0]
+    if outermost == 0 and not inside:
+        start = line.index(" = ") + 3 if " = " in line else line.index("return ") + 7
+        return wrapped(f"{line[:start]}({line[start:]})", width)
+    at = [0, *(i for d, i in breaks if d == outermost), len(line)]
+    indent = " " * (len(line) - len(line.lstrip()) + 4 * (outermost > 0))
+    lines = [""]
+    for piece in (line[a:b] for a, b in pairwise(at)):
+        if lines[-1] and len(lines[-1]) + len(piece) > width:
+            lines.append(indent + piece.strip())
         else:
-            pieces.append(line[at:i])
-        at = i
-    pieces.append(line[at:])
-    assert pieces[0].startswith(head)
-    return [pieces[0].rstrip(), *(indent + p.strip() for p in pieces[1:])]
+            lines[-1] += piece
+    return [part for whole in lines for part in (wrapped(whole, width, True) if len(lines) > 1 else [whole])]
