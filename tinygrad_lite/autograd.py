@@ -7,6 +7,8 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from . import graph
 from ._tensor import Tensor, first_gradient, node_of
 from .anomaly import Anomaly
@@ -45,20 +47,23 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(outs, seeds, inputs=nodes, retain=retain, create=create_graph)
     del seeds
-    result = []
+    result: list[Tensor | None] = []
     for i, node in enumerate(nodes):
         if node not in found:
             if not allow_unused:
                 raise RuntimeError("One of the differentiated Tensors appears to not have been used in the graph. "
-                                   f"Set allow_unused=True if this is the desired behavior (input {i}, shape {ins[i].shape}).")
+                                   "Set allow_unused=True if this is the desired behavior "
+                                   f"(input {i}, shape {ins[i].shape}).")
             result.append(None)
             continue
         g = own(found[node]) if node in nodes[i + 1 :] else own(found.pop(node))
-        result.append(g if isinstance(g, graph.Tensor) else Tensor(g))
+        result.append(g if isinstance(g, Tensor) else Tensor(g))
     return tuple(result)
 
 
-def value_and_grad(function: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Tensor, Any]]:
+def value_and_grad(
+    function: Callable[..., Tensor], argnums: int | Sequence[int] = 0
+) -> Callable[..., tuple[Tensor, Any]]:
     """A function that returns `(function(*args), its gradients)` with respect to the arguments at `argnums`.
 
     Arguments may be Tensors, or tuples, lists and dicts of Tensors; the gradients have the same structure.
@@ -82,7 +87,8 @@ def value_and_grad(function: Callable[..., Tensor], argnums: int | Sequence[int]
                 return {k: fresh(v) for k, v in x.items()}
             if isinstance(x, (list, tuple)):
                 return type(x)(fresh(v) for v in x)
-            raise TypeError(f"value_and_grad: argument must be a Tensor or a structure of Tensors, got {type(x).__name__}")
+            raise TypeError("value_and_grad: argument must be a Tensor or a structure of Tensors, "
+                            f"got {type(x).__name__}")
 
         given = list(args)
         for n in numbers:
@@ -95,7 +101,7 @@ def value_and_grad(function: Callable[..., Tensor], argnums: int | Sequence[int]
         def pack(x: Any) -> Any:
             if isinstance(x, graph.Tensor):
                 g = next(gradients)
-                return x * 0 if g is None else g
+                return Tensor(np.zeros_like(x.array)) if g is None else g
             if isinstance(x, dict):
                 return {k: pack(v) for k, v in x.items()}
             return type(x)(pack(v) for v in x)
@@ -132,19 +138,19 @@ class _GradMode(contextlib.ContextDecorator):
         return cast(F, inside)
 
 
-class no_grad(_GradMode):  # noqa: N801  (PyTorch's name)
+class no_grad(_GradMode):
     """Context manager and decorator: record nothing."""
 
     on = False
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(_GradMode):
     """Context manager and decorator: record, also inside `no_grad`."""
 
     on = True
 
 
-class set_grad_enabled(contextlib.ContextDecorator):  # noqa: N801
+class set_grad_enabled(contextlib.ContextDecorator):
     """Switch recording on or off, at once; as a context manager, until its end."""
 
     def __init__(self, mode: bool) -> None:
@@ -163,7 +169,8 @@ def observing(observer: Observer) -> Iterator[Observer]:
     """Tell `observer` of every op call of this thread inside the block."""
     before = mode.state
     if before.__class__ is not bool:
-        raise RuntimeError(f"{type(observer).__name__} cannot start inside {type(before).__name__}: one observer at a time")
+        raise RuntimeError(
+            f"{type(observer).__name__} cannot start inside {type(before).__name__}: one observer at a time")
     observer.grad = bool(before)
     mode.state = observer
     try:

@@ -7,6 +7,7 @@ array dies with its last reader.  `op.py` writes nodes, `walk.py` reads them bac
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Callable
@@ -172,7 +173,7 @@ class Tensor:
 
 
 class Deferred:
-    """A gradient that a replayed step has left in one of its buffers; `walk.gradient_of` copies it if somebody looks."""
+    """A gradient that a replayed step left in one of its buffers; `walk.gradient_of` copies it if somebody looks."""
 
     __slots__ = ("array",)
 
@@ -209,6 +210,10 @@ def owner_of(array: Any) -> Any:
     return array
 
 
+def _forget(key: int, _: Any) -> None:
+    _written.pop(key, None)
+
+
 def stamp_write(array: Any) -> None:
     """Note that the library has just overwritten (part of) this array."""
     global last_write
@@ -219,7 +224,7 @@ def stamp_write(array: Any) -> None:
     if entry is not None and entry[0]() is owner:
         ref = entry[0]
     else:  # the callback binds the key, not the array; a dead entry under a recycled id is simply replaced
-        ref = weakref.ref(owner, lambda _, k=key: _written.pop(k, None))
+        ref = weakref.ref(owner, functools.partial(_forget, key))
     _written[key] = (ref, now)
 
 

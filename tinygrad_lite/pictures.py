@@ -89,7 +89,7 @@ def confusion(targets: Any, predicted: Any, path: Path, classes: int = 10) -> No
     shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for true, read in np.ndindex(counts.shape):
         if counts[true, read]:
-            axes.text(read, true, counts[true, read], ha="center", va="center", fontsize=9,
+            axes.text(read, true, str(counts[true, read]), ha="center", va="center", fontsize=9,
                       color="white" if share[true, read] > 0.5 else "black")
     axes.set_xticks(range(classes))
     axes.set_yticks(range(classes))

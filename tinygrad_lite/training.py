@@ -204,7 +204,8 @@ def derivation(model: nn.Module, dataset: Any, settings: Settings) -> Any:
     layers = nn.Sequential(*(layer for layer in model.children() if not isinstance(layer, (nn.Flatten, nn.Dropout))))
 
     def loss(X: Tensor, t: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(layers(X), t)
+        value: Tensor = nn.functional.cross_entropy(layers(X), t)
+        return value
 
     return explain(loss, flat, from_numpy(targets.astype(int64)).to(settings.device), names=layers)
 
