@@ -73,6 +73,12 @@ class Call:
             elif isinstance(x, list):
                 yield from (v for v in x if isinstance(v, Value))
 
+    def overwrites(self) -> Iterator[Value]:
+        """The Values that the call writes to."""
+        for name, x in zip(self.op.operands, self.operands, strict=True):
+            if name in self.op.writes and isinstance(x, Value):
+                yield x
+
     def arguments(self, substitute: Callable[[Value], Any]) -> dict[str, Any]:
         """The arguments of `op.forward` by name, with `substitute(value)` in the place of each Value."""
 
@@ -177,7 +183,8 @@ class Program:
         return value(self.result), {name: value(v) for name, v in self.gradients.items()}
 
     def __str__(self) -> str:
-        rows = [(f"{v!r}", v, v.role) for v in self.values if v.role != "result" and v.role != "live"]
+        rows: list[tuple[str, Value | None, str]] = [
+            (f"{v!r}", v, v.role) for v in self.values if v.role not in ("result", "live")]
         lines = [*_table(rows)]
         for phase in ("forward", "backward"):
             calls = [c for c in self.calls if (c.phase if isinstance(c, Call) else "forward") == phase]
@@ -321,10 +328,10 @@ def trace(function: Callable[..., Any], *args: Any, names: Any = None) -> Progra
             found = walk([result], [first_gradient(result, None, False)])
     for node in sorted(found, key=lambda n: n.age):
         assert isinstance(node, Leaf)
-        tensor = node.owner()
-        if tensor is None:
+        owner = node.owner()
+        if owner is None:
             continue
-        leaf = recorder.value(tensor.array, "leaf")
+        leaf = recorder.value(owner.array, "leaf")
         if leaf.role == "constant":
             leaf.role = "leaf"
         if leaf.name is None:
