@@ -14,6 +14,7 @@ Only what preserves every bit is done: the same NumPy loops run on arrays of the
 
 from __future__ import annotations
 
+import functools
 import linecache
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from ._tensor import Tensor
-from .graph import Array
+from .graph import Array, owner_of
 from .program import Call, LiveCall, Value
 
 Kind = Literal["static", "constant", "buffer", "dynamic"]
@@ -282,8 +283,8 @@ def example_of(x: Any) -> Any:
 class Tracer:
     """Turns recorded calls into instructions.  `plain` calls each op as a whole (arrays that are not NumPy's)."""
 
-    def __init__(self, plain: bool) -> None:
-        self.plain = plain
+    def __init__(self, plain: bool, overwritten: set[int]) -> None:
+        self.plain, self.overwritten = plain, overwritten
         self.instructions: list[Instruction] = []
         self.conditions: list[tuple[Number, bool]] = []
         self.prelude: list[Instruction] = []
@@ -358,7 +359,11 @@ class Tracer:
         for value, x in zip(call.outputs, made if call.op.residuals else (made,), strict=True):
             if not isinstance(x, Traced) or x.shape != value.shape:
                 raise NotTraceable
-            slots.append((x if x.dtype == value.dtype else x.astype(value.dtype)).slot)
+            if x.dtype != value.dtype:
+                x = x.astype(value.dtype)
+            if x.slot.kind == "constant" and id(owner_of(value.array)) in self.overwritten:
+                x = x.copy()
+            slots.append(x.slot)
         return slots
 
     def _whole(self, call: Call) -> list[Slot]:
@@ -448,7 +453,7 @@ class Tracer:
             # Each sum has one term: 0 + x, exactly, and six times as fast.
             return np.add(x if x.shape == example.shape else x.reshape(example.shape), 0.0)
         target = self.buffer(example)
-        self.instructions.append(Instruction(ufunc.reduce, (x.slot, axis, dtype, OUT, keepdims), target.slot))
+        self.instructions.append(Instruction(_reduce_of(ufunc), (x.slot, axis, dtype, OUT, keepdims), target.slot))
         return target
 
     def function(self, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -515,6 +520,12 @@ def _unchanged(ufunc: Any, args: tuple[Any, ...]) -> Slot | None:
         if is_one and isinstance(x, Slot):
             return x
     return None
+
+
+@functools.cache
+def _reduce_of(ufunc: Any) -> Callable[..., Any]:
+    """`ufunc.reduce`, the same object each time."""
+    return ufunc.reduce  # type: ignore[no-any-return]
 
 
 def _copy(array: Array) -> Array:
@@ -647,20 +658,21 @@ def lay_out(instructions: list[Instruction], kept: set[Slot]) -> None:
     blocks: dict[Slot, Any] = {}
     free: dict[int, list[Any]] = {}
     for i, instruction in enumerate(instructions):
-        out = instruction.out.root if instruction.out else None
         dying = {s.root for s in instruction.reads() if s.root in blocks and last[s.root] == i}
-        if out is not None and out.kind == "buffer" and out.memory is None:
-            operands = instruction.args if instruction.elementwise else ()
-            heirs = [s for s in operands if isinstance(s, Slot) and s in dying and same_layout(s, out)]
+        for new in {s.root for s in (*instruction.results, *([instruction.out] if instruction.out else ()))}:
+            if new.kind != "buffer" or new.memory is not None:
+                continue
+            operands = instruction.args if instruction.elementwise and new is instruction.out else ()
+            heirs = [s for s in operands if isinstance(s, Slot) and s in dying and same_layout(s, new)]
             if heirs:  # the result takes the place of an operand that is not needed again
                 dying.discard(heirs[0])
-                blocks[out] = blocks[heirs[0]]
+                blocks[new] = blocks[heirs[0]]
             else:
-                pool = free.get(out.example.nbytes)
-                blocks[out] = pool.pop() if pool else _block(out.example)
-            out.memory = _array_in(blocks[out], out.example)
-            if last[out] == i:
-                dying.add(out)
+                pool = free.get(new.example.nbytes)
+                blocks[new] = pool.pop() if pool else _block(new.example)
+            new.memory = _array_in(blocks[new], new.example)
+            if last[new] == i:
+                dying.add(new)
         for slot in dying:
             free.setdefault(slot.example.nbytes, []).append(blocks[slot])
         for view in instruction.results:
@@ -829,7 +841,8 @@ def compile_step(calls: Sequence[Call | LiveCall], inputs: Sequence[Value], cons
     makes them itself: each replay starts from these contents.  All other arrays from outside are read where they are.
     """
     arrays = [v.array for c in calls if isinstance(c, Call) for v in (*c.reads(), *c.outputs)]
-    tracer = Tracer(plain=any(type(a) not in (np.ndarray, float) for a in arrays))
+    overwritten = {id(owner_of(v.array)) for c in calls if isinstance(c, Call) for v in c.overwrites()}
+    tracer = Tracer(any(type(a) not in (np.ndarray, float) for a in arrays), overwritten)
     parameters = [Slot("static", v.array) for v in inputs]
     tracer.values |= dict(zip(inputs, parameters, strict=True))
     tracer.values |= {v: Slot("constant", array, array) for v, array in constants.items()}
@@ -850,6 +863,8 @@ def compile_step(calls: Sequence[Call | LiveCall], inputs: Sequence[Value], cons
     head = f"def step({', '.join(map(writer.local, parameters))}):"
     body = [*writer.lines(plan(tracer.instructions, kept)), f"return {writer.returned(result)}"]
     source = "\n".join([head, *("    " + line for line in body)])
+    for place in places_in(result):
+        place.slot = None  # and with it the arrays that were computed for its example
     return CompiledStep(source, writer.names, {writer.function(i.function) for i in live}, [s.memory for s in left])
 
 

@@ -128,7 +128,7 @@ class Recording:
             views[id(base)] = views.get(id(base), 0) + 1
         self.private = {v for v in self.initial if v.array.base is None
                         and sys.getrefcount(v.array) - views.get(id(v.array), 0) <= _PRIVATE}
-        overwritten = {id(owner_of(v.array)) for c in self.calls for v in _writes_of(c)}
+        overwritten = {id(owner_of(v.array)) for c in self.calls if isinstance(c, Call) for v in c.overwrites()}
         self.written = [v for v in (*self.inputs, *(v for v in values if v.role in ("constant", "gradient")))
                         if v not in self.private and id(owner_of(v.array)) in overwritten]
         self.written = list(dict.fromkeys(self.written))
@@ -168,13 +168,6 @@ def _values_of(call: Call | LiveCall) -> Iterator[Value]:
         yield from call.outputs
     elif call.output is not None:
         yield call.output
-
-
-def _writes_of(call: Call | LiveCall) -> Iterator[Value]:
-    if isinstance(call, Call):
-        for name, x in zip(call.op.operands, call.operands, strict=True):
-            if name in call.op.writes and isinstance(x, Value):
-                yield x
 
 
 def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Recording]:
@@ -284,7 +277,7 @@ def _same(x: Any, y: Any, old: Recording, new: Recording) -> bool:
     if _is_array(x):
         return same_bits(x, y)
     if type(x) is float:
-        return x.hex() == y.hex()
+        return bool(x.hex() == y.hex())
     return bool(x is y or x == y)
 
 
@@ -515,7 +508,8 @@ def _first_difference(now: Recording, rehearsed: Iterator[tuple[str, Value, Any]
     for number, array in written.items():
         if not same_bits(array, after[number]):
             owner = owner_of(array)
-            writers = [i for i, c in enumerate(now.calls, 1) for v in _writes_of(c) if owner_of(v.array) is owner]
+            writers = [i for i, c in enumerate(now.calls, 1) if isinstance(c, Call)
+                       and any(owner_of(v.array) is owner for v in c.overwrites())]
             wrong.append((min(writers, default=0), f"the array of shape {array.shape} that it overwrites"))
     if not wrong:
         return None
