@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -265,3 +266,12 @@ def test_numbers_keep_their_value(q: Any, power: int) -> None:
     assert above / below == q
     assert p - r == power
     assert Algebra((4, 8)).number((q, power)).values == pytest.approx((q * 4.0**power, q * 8.0**power))
+
+
+def test_the_documentation_shows_what_comes() -> None:
+    path = Path(__file__).parents[1] / "docs" / "explain.md"
+    blocks = re.findall(r"```pycon\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    text = "\n".join(re.sub(r"\n(?=\n)", "\n<BLANKLINE>", block) for block in blocks)
+    examples = doctest.DocTestParser().get_doctest(text, {}, "explain.md", str(path), 0)
+    results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(examples)
+    assert (results.failed, results.attempted) == (0, 9)

@@ -67,10 +67,10 @@ class Expr:
 def parts_of(scale: Scale) -> tuple[Scale, Scale]:
     """A positive number as numerator and denominator, each a number times a power of the batch size.
 
-    Decimals stay decimals where they are short: 0.03, but 1/3 and 1/64.
+    Decimals stay decimals where they are short: 0.03 and 0.001, but 1/3 and 1/64.
     """
     q, power = scale
-    decimal = q.numerator > 1 and q.denominator > 8 and len(f"{float(q):.12g}") <= 5
+    decimal = q.denominator > (8 if q.numerator > 1 else 100) and len(f"{float(q):.12g}") <= 5
     above, below = (q, Fraction(1)) if decimal else (Fraction(q.numerator), Fraction(q.denominator))
     if below > 10**6:  # a float that is no fraction anybody would write
         above, below = q, Fraction(1)
@@ -211,9 +211,10 @@ class Algebra:
         if self.looks(e, "mul") and e.args[0].number:
             scale, rest = self.split(e.args[1])
             return _times(e.args[0].number, scale), rest
-        if self.looks(e, "div") and e.args[1].number:
-            scale, rest = self.split(e.args[0])
-            return _times(scale, _inverse(e.args[1].number)), rest
+        if self.looks(e, "div"):
+            (c, x), (d, y) = map(self.split, e.args)
+            if d[0] and (c, d) != (ONE, ONE):
+                return _times(c, _inverse(d)), self.ratio(x, y)
         return ONE, e
 
     def scaled(self, scale: Scale, rest: Expr | None) -> Expr:
@@ -229,8 +230,9 @@ class Algebra:
         if self.looks(rest, "sum"):
             return self.apply(ops.mul, (self.number(scale), rest))
         above, below = map(self.number, parts_of(scale))
-        if self.looks(rest, "div") and rest.args[0].number == ONE:
-            return self.apply(ops.div, (above, self.scaled(parts_of(scale)[1], rest.args[1])))
+        if self.looks(rest, "div"):
+            over, under = (None if x.number == ONE else x for x in rest.args)
+            return self.apply(ops.div, (self.scaled(parts_of(scale)[0], over), self.scaled(parts_of(scale)[1], under)))
         if above.number != ONE:
             rest = self.apply(ops.mul, (above, rest))
         return rest if below.number == ONE else self.apply(ops.div, (rest, below))
@@ -250,7 +252,18 @@ class Algebra:
             for name in ("add", "sub"):
                 if self.looks(b, name) and any(self._divides(t, factors) for t in b.args):
                     return self.build(b.op, tuple(self.build(ops.mul, (a, t)) for t in b.args))
+        for a, b in ((x, y), (y, x)):
+            if self.looks(a, "div") and a.args[0].number == ONE:
+                return self.ratio(b, a.args[1])
         return self.apply(ops.pow, (x, self.number((Fraction(2), 0)))) if x is y else self.apply(ops.mul, (x, y))
+
+    def ratio(self, x: Expr | None, y: Expr | None) -> Expr | None:
+        """x / y for parts without a number in front; a quotient above goes on below: a / b / c = a / (b ⊙ c)."""
+        if y is None:
+            return x
+        if x is not None and self.looks(x, "div"):
+            x, y = x.args[0], self.product(x.args[1], y)
+        return self.apply(ops.div, (x or self.number(ONE), y))
 
     def _factors(self, e: Expr, depth: int = 4) -> list[Expr]:
         looks = depth > 0 and self.looks(e, "mul")  # no further down: products may be as long as the user's loops
@@ -306,8 +319,7 @@ def _div(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
     if not c[0] or not d[0]:
         return None
-    rest = x if y is None else w.apply(ops.div, (x or w.number(ONE), y))
-    return w.scaled(_times(c, _inverse(d)), rest)
+    return w.scaled(_times(c, _inverse(d)), w.ratio(x, y))
 
 
 def _neg(w: Algebra, e: Expr) -> Expr | None:
@@ -407,7 +419,10 @@ def _transpose(w: Algebra, e: Expr) -> Expr | None:
 
 
 def _same(w: Algebra, e: Expr) -> Expr | None:
-    return e.args[0] if e.shape == e.args[0].shape else None
+    if e.shape == e.args[0].shape:
+        return e.args[0]  # type: ignore[no-any-return]
+    scale, rest = w.split(e.args[0])
+    return None if rest is None else w.scaled(scale, w.apply(e.op, (rest,), e.settings))
 
 
 def _usual_dim(w: Algebra, e: Expr) -> Expr | None:

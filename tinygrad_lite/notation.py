@@ -26,9 +26,9 @@ GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦ
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
     "omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega").split(), strict=True))
 SYMBOLS = {rf"\{name}": letter for letter, name in GREEK.items()} | {
-    r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧",
-    r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−"}
-BINARY = set("+−=⊙<>≠≤≥∧∨×")
+    r"\cdot": "·", r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−",
+    r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧"}
+BINARY = set("+−=⊙·<>≠≤≥∧∨×")
 SUPERSCRIPTS = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
 SUBSCRIPTS = str.maketrans("ijkln,", "ᵢⱼₖₗₙ ")
 AXES = "ijkln"
@@ -63,7 +63,9 @@ def number(scale: Scale) -> tuple[str, int]:
 
 def _integer(q: Fraction, power: int) -> str:
     m = "" if not power else "m" if power == 1 else f"m^{{{power}}}"
-    digits = str(q.numerator) if q.denominator == 1 else f"{float(q):.6g}"
+    digits, _, exponent = (str(q.numerator) if q.denominator == 1 else f"{float(q):.6g}").partition("e")
+    if exponent:
+        digits = rf"{'' if digits == '1' else digits + ' ' + chr(92) + 'cdot '}10^{{{int(exponent)}}}"
     return m if m and digits == "1" else digits + m
 
 
@@ -85,8 +87,8 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
             return "", ATOM
         text, binds = tex(x, names, loss)
         need = needs.get(name, NOTHING)
-        mixed = (need in (PREFIX, PRODUCT) and binds == level == PRODUCT and x.op is not e.op
-                 and template is not _SCALED[0] and not _is_scaled(x))
+        mixed = (need in (PREFIX, PRODUCT) and binds == level == PRODUCT and template is not _SCALED[0]
+                 and (_factor(x).op is not e.op or (_factor(x) is not x and need == PREFIX)))
         return (rf"\left({text}\right)", ATOM) if binds < need or mixed else (text, binds)
 
     given = {n: operand(x, n) for n, x in zip(e.op.operands, e.args, strict=True)}
@@ -97,8 +99,10 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
     return template.format(**fields).replace("_{}", ""), level
 
 
-def _is_scaled(e: Expr) -> bool:
-    return e.op is not None and e.op.name == "mul" and e.args[0].number is not None
+def _factor(e: Expr) -> Expr:
+    """What a number stands in front of; else the expression itself."""
+    scaled = e.op is not None and e.op.name == "mul" and e.args[0].number is not None
+    return e.args[1] if scaled else e
 
 
 _SCALED = (r"{input} \, {other}", PRODUCT, {"input": PREFIX, "other": PREFIX})

@@ -187,10 +187,10 @@ class _Writer:
             return None
         above, below = (_times_m(*part) for part in parts_of(product.args[0].number))
         value = self.expression(product.args[1])
-        if negative:
-            value = ast.UnaryOp(ast.USub(), value)
         if ast.unparse(above) != "1":
-            value = ast.BinOp(above, ast.Mult(), value)
+            value = ast.BinOp(ast.UnaryOp(ast.USub(), above) if negative else above, ast.Mult(), value)
+        elif negative:
+            value = ast.UnaryOp(ast.USub(), value)
         return value if ast.unparse(below) == "1" else ast.BinOp(value, ast.Div(), below)
 
     def stable_logarithm(self, e: Expr) -> ast.expr | None:
