@@ -743,3 +743,23 @@ def test_the_whole_of_a_step_on_another_device() -> None:
     (back * back).sum().backward()
     assert x.grad is not None
     assert isinstance(x.grad.array, STRICT.array)
+
+
+def test_a_gradient_at_an_intermediate_value_leaves_its_own_history_alone() -> None:
+    """As in PyTorch: backward can be done in parts, and what lies behind the inputs is neither needed nor freed."""
+    x = leaf(1.0, 2.0)
+    y = x.sin()
+    gradient, = tg.autograd.grad((y * y).sum(), y)
+    y.backward(gradient)
+    np.testing.assert_allclose(values(x.grad), np.sin([2.0, 4.0]))
+    again, = tg.autograd.grad((y * y * y).sum(), y)  # y's history is freed by now
+    np.testing.assert_allclose(values(again), 3 * np.sin([1.0, 2.0]) ** 2)
+    with pytest.raises(RuntimeError, match="a second time"):
+        tg.autograd.grad((y * y).sum(), x)
+    z = x * 1
+    tail = z.sin()
+    with tg.no_grad():
+        z.zero_()  # what sin saved is lost, but not needed for a gradient at its result
+    assert values(tg.autograd.grad(tail.sum(), tail)[0]) == [1.0, 1.0]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        tg.autograd.grad(tail.sum(), [tail, x])

@@ -96,13 +96,14 @@ def walk(outputs: Sequence[Tensor], seeds: Sequence[Array], *, inputs: Sequence[
     """
     found: dict[Node, Array] = {}
     targets = None if inputs is None else {*inputs}
-    wanted = collect(outputs, stop)
+    wanted = collect(outputs, stop, min((n.age for n in targets), default=0) if targets else 0)
     # Creation order is a topological order.  Sorting is needed all the same: after `b = a + a; c = b + b` a walk in the
     # order of discovery would pull b when the gradient of only one of its two uses has arrived.
     order = sorted(wanted, key=_age)
     if targets is not None:
         prune(order, wanted, targets, stop)
-    _check_overwritten(order)
+        stop |= {n for n in targets if not leads_to(n, wanted)}
+    _check_overwritten(order, stop)
     on_tensors = create or (mode.state.__class__ is not bool and mode.state.sees_backward)
     grads: dict[Node, Array] = {} if mode.state.__class__ is bool else mode.state.gradients(retain)
     for output, seed in zip(outputs, seeds, strict=True):
@@ -136,8 +137,11 @@ def walk(outputs: Sequence[Tensor], seeds: Sequence[Array], *, inputs: Sequence[
     return found
 
 
-def collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
-    """All nodes that the outputs depend on.  No recursion: graphs are as deep as the user's loops are long."""
+def collect(outputs: Sequence[Tensor], stop: frozenset[Node], oldest: int = 0) -> set[Node]:
+    """All nodes that the outputs depend on.  No recursion: graphs are as deep as the user's loops are long.
+
+    Raises RuntimeError if one was freed behind which nodes as old as `oldest` may lie.
+    """
     seen: set[Node] = {t.node for t in outputs if t.node is not None}
     found = [*seen]
     for node in found:  # it grows meanwhile
@@ -159,8 +163,8 @@ def collect(outputs: Sequence[Tensor], stop: frozenset[Node]) -> set[Node]:
             if p is not None and p not in seen:
                 seen.add(p)
                 found.append(p)
-    if FREED in seen:
-        freed = next(n for n in seen if n.p0 is FREED or FREED in n.rest)
+    freed = FREED in seen and next((n for n in seen if n.age > oldest and (n.p0 is FREED or FREED in n.rest)), None)
+    if freed:
         raise RuntimeError(
             f"Trying to backward through the graph a second time: the saved values of {freed.op.name if freed.op else ''} "  # noqa: E501
             f"were freed by the first. Specify retain_graph=True in the first backward() or autograd.grad().")
@@ -171,17 +175,23 @@ def prune(order: list[Node], wanted: set[Node], targets: set[Node], stop: frozen
     """Keep only nodes through which some target is reached; parents come before children in `order`."""
     wanted.clear()
     for node in order:
-        if node in targets or (node not in stop and (
-                node.p0 in wanted or node.p1 in wanted or node.p2 in wanted or any(p in wanted for p in node.rest))):
+        if node in targets or (node not in stop and leads_to(node, wanted)):
             wanted.add(node)
     order[:] = [n for n in order if n in wanted]
 
 
-def _check_overwritten(order: list[Node]) -> None:
+def leads_to(node: Node, wanted: set[Node]) -> bool:
+    """Whether a parent of the node is wanted."""
+    return node.p0 in wanted or node.p1 in wanted or node.p2 in wanted or any(p in wanted for p in node.rest)
+
+
+def _check_overwritten(order: list[Node], stop: frozenset[Node]) -> None:
     """Raise if an array that some node saved was overwritten since.  Only nodes older than the last write can be."""
     for node in order:
         if node.age > graph.last_write:
             break
+        if node in stop:
+            continue
         for slot, name in node.kept:
             value: Any = getattr(node, slot, None)
             for array in value if isinstance(value, list) else (value,):
