@@ -43,7 +43,7 @@ def networks(draw: st.DrawFn) -> Network:
     for i in range(depth):
         shape = (sizes[i], sizes[i + 1]) if style == "rows" else (sizes[i + 1], sizes[i])
         if not (shared and i):
-            parameters[f"W{i + 1}"] = tg.tensor(rng.normal(size=shape), requires_grad=True)
+            parameters[f"W{i + 1}"] = tg.tensor(0.3 * rng.normal(size=shape), requires_grad=True)
         if biased[i]:
             bias = rng.normal(size=(sizes[i + 1], 1) if style == "columns" else sizes[i + 1])
             parameters[f"b{i + 1}"] = tg.tensor(bias, requires_grad=True)

@@ -25,6 +25,7 @@ from .op import Op
 from .ops.indexing import ARRAY
 
 WIDTH = 100
+HERE = "array here"  # stands in a key where the expression of an index array is put
 
 SPELLINGS: dict[str, tuple[Callable[[Expr], bool], str]] = {
     "amax": (lambda e: True, "np.max(input, axis=dim, keepdims=keepdim)"),
@@ -166,7 +167,7 @@ class _Writer:
         key, indices = given.get("key"), given.pop("indices", None)
         if isinstance(key, ast.Tuple) and isinstance(indices, ast.List):
             arrays = iter(indices.elts)
-            key.elts = [next(arrays) if isinstance(x, ast.Name) else x for x in key.elts]
+            key.elts = [next(arrays) if isinstance(x, ast.Name) and x.id == HERE else x for x in key.elts]
         fits, spelling = SPELLINGS.get(e.op.name, (None, ""))
         if fits is not None and fits(e):
             return _filled(_parsed(spelling), given)
@@ -224,7 +225,7 @@ class _Writer:
         if any(x != first for x in xs) and batch and isinstance(first, int) and first % batch.size == 0:
             return _times_m(first // batch.size, 1)
         if first is ARRAY:
-            return ast.Name("array")  # its place is taken by the expression of the index array
+            return ast.Name(HERE)
         if isinstance(first, np.dtype):
             return ast.Constant(first.name)
         if first is None or first is Ellipsis or isinstance(first, (bool, int, float, str)):
