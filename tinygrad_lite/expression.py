@@ -111,7 +111,7 @@ def agree(x: Any, y: Any) -> bool:
 class Algebra:
     """Makes expressions.  `sizes` is the batch size in each run, or (None,) if there is one run and it is unknown.
 
-    Simplification does not look into expressions that are `opaque` (they will have a name).  It may use that the sums of
+    Simplification does not look into expressions that are `opaque` (they have a name).  It may use that the sums of
     `data`, arrays that are given, are 1; `summing_to_one` says of which.
     """
 
