@@ -10,7 +10,7 @@ import numpy as np
 
 from . import backend, graph
 from .graph import Node, Observer, tick
-from .op import Op
+from .operation import Op
 
 Frames = tuple[tuple[str, int, str], ...]
 """A call stack, outermost first: file, line, function."""
@@ -62,7 +62,7 @@ def _is_machinery(filename: str) -> bool:
     return filename.startswith("<call of ") or filename in _MACHINERY
 
 
-_MACHINERY = {f"{__file__.removesuffix('anomaly.py')}{name}.py" for name in ("op", "custom", "_tensor", "functional")}
+_MACHINERY = {f"{__file__.removesuffix('anomaly.py')}{name}.py" for name in ("call", "operation", "custom", "_tensor", "functional")}
 
 
 class CheckedGradients(dict[Node, Any]):
