@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.op import REGISTRY, Op
+from tinygrad_lite.operation import REGISTRY, Op
 
 ROOT = Path(tg.__file__).parent
 
@@ -25,7 +25,7 @@ LAYERS = """
 backend dtypes
 graph
 call
-op
+operation
 walk
 ops
 inplace functional random indexing printing
@@ -148,7 +148,7 @@ def test_ops_name_no_reader_and_no_backend_but_numpy(module: str) -> None:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
                 names.add(name)
     assert not names & READERS
-    below = {"backend", "dtypes", "graph", "op", "ops", "walk"}
+    below = {"backend", "dtypes", "graph", "operation", "ops", "walk"}
     assert {i.split(".")[0] for i in imported(module, SOURCES[module])} <= below
 
 

@@ -19,7 +19,7 @@ from tests.devices import DEVICES
 from tinygrad_lite import graph, nn
 from tinygrad_lite.backend import Backend, to_host
 from tinygrad_lite.graph import Array, live
-from tinygrad_lite.op import update
+from tinygrad_lite.operation import update
 from tinygrad_lite.replay import capture
 
 ACTIVATIONS: list[Callable[[], nn.Module]] = [nn.ReLU, nn.Tanh, nn.Sigmoid]

@@ -21,7 +21,7 @@ from tests.devices import STRICT
 from tinygrad_lite import graph
 from tinygrad_lite.autograd import grad, observing
 from tinygrad_lite.graph import Array
-from tinygrad_lite.op import Op
+from tinygrad_lite.operation import Op
 
 
 def leaf(*values: float) -> tg.Tensor:

@@ -14,7 +14,7 @@ import tinygrad_lite as tg
 from tests.devices import DEVICES
 from tinygrad_lite import backend, graph
 from tinygrad_lite.autograd import observing
-from tinygrad_lite.op import Op
+from tinygrad_lite.operation import Op
 from tinygrad_lite.optim import SGD, Adam, Optimizer
 
 Array = NDArray[Any]

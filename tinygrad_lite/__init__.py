@@ -57,7 +57,7 @@ from .dtypes import (
 from .explanation import Explanation, explain
 from .functional import einsum, max, min, stack
 from .graph import is_grad_enabled
-from .op import op
+from .operation import op
 from .ops import (
     abs,
     add,

@@ -16,7 +16,7 @@ import numpy as np
 from . import backend, dtypes, functional, graph, indexing, inplace, ops, printing, random
 from .call import complete
 from .graph import Leaf, Node, mode, state_changed, switch_grad
-from .op import Op
+from .operation import Op
 from .walk import deposit, gradient_of, own, walk
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.

@@ -62,7 +62,8 @@ def _is_machinery(filename: str) -> bool:
     return filename.startswith("<call of ") or filename in _MACHINERY
 
 
-_MACHINERY = {f"{__file__.removesuffix('anomaly.py')}{name}.py" for name in ("call", "operation", "custom", "_tensor", "functional")}
+_MACHINERY = {f"{__file__.removesuffix('anomaly.py')}{name}.py"
+              for name in ("call", "operation", "custom", "_tensor", "functional")}
 
 
 class CheckedGradients(dict[Node, Any]):

@@ -21,7 +21,7 @@ from . import dtypes
 from .graph import Leaf, Node, Tensor, made_at, mode, tick
 
 if TYPE_CHECKING:
-    from .op import Op
+    from .operation import Op
 
 # --- slow paths -------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from . import graph
 from ._tensor import Tensor
 from .call import FREED, wrap
 from .graph import Array, Node, is_grad_enabled, mode, switch_grad, tick
-from .op import Op
+from .operation import Op
 from .walk import clone
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import ops
-from .op import Op
+from .operation import Op
 
 Scale: TypeAlias = tuple[Fraction, int]
 """A number: a fraction times a power of the batch size m."""

@@ -2,7 +2,7 @@
 
 An op call with a tracked operand makes one `Node`.  A node knows its op, the nodes of its operands (its parents) and
 exactly those values that the op's VJPs ask for by name; it never knows a `Tensor`, so a graph has no cycles and each
-array dies with its last reader.  `op.py` writes nodes, `walk.py` reads them backwards.
+array dies with its last reader.  `operation.py` writes nodes, `walk.py` reads them backwards.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from .op import Op
+    from .operation import Op
 
 Array: TypeAlias = Any
 """An operand of an op: an array of any backend, a Tensor, or a Python number."""
@@ -39,7 +39,7 @@ class Observer:
     def called(self, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """`op` was called on raw `operands` (a list where the op takes a sequence); `outputs` = (y, *residuals).
 
-        An op with `writes` (see `op.update`) has overwritten those operands and has no outputs.
+        An op with `writes` (see `operation.update`) has overwritten those operands and has no outputs.
         """
 
     def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -118,7 +118,7 @@ def made_at(node: Node) -> str:
 
 
 class Node:
-    """One recorded op call.  `op.py` makes a subclass per op, with a slot for each value that its VJPs name.
+    """One recorded op call.  `operation.py` makes a subclass per op, with a slot for each value that its VJPs name.
 
     `p0`, `p1`, `p2` are the parents of the differentiable operands in order (None: a constant), `rest` those of a
     sequence operand.  They are slots rather than a tuple because the cyclic collector visits every container: one

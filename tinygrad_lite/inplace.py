@@ -15,7 +15,7 @@ import numpy as np
 from . import graph, ops
 from .call import wrap
 from .graph import Array, Leaf, Node
-from .op import Op, op, update
+from .operation import Op, op, update
 
 T = TypeVar("T", bound=graph.Tensor)
 Path = Any

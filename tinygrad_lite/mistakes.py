@@ -25,7 +25,7 @@ from ._tensor import Tensor
 from .autograd import enable_grad, observing
 from .custom import Parts
 from .graph import Leaf, Node, Observer, tick
-from .op import Op
+from .operation import Op
 from .walk import collect, fit, prune
 
 Gradients: TypeAlias = dict[str, NDArray[Any]]

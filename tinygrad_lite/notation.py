@@ -16,7 +16,7 @@ from string import Formatter
 from typing import Any, Literal
 
 from .expression import Expr, Scale, parts_of
-from .op import Op
+from .operation import Op
 
 # How tightly a formula binds.  SUM: a + b; PREFIX: Σ a, which reaches as far as it can to its right; PRODUCT: a b;
 # POWER: a², and a fraction.

@@ -18,7 +18,7 @@ from . import graph
 from ._tensor import Tensor, first_gradient
 from .autograd import observing
 from .graph import Leaf, Node, Observer, tick
-from .op import Op
+from .operation import Op
 from .walk import walk
 
 Phase = Literal["forward", "backward"]

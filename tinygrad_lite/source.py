@@ -21,7 +21,7 @@ import numpy as np
 
 from .derivation import Derivation
 from .expression import ONE, Expr, Scale, parts_of
-from .op import Op
+from .operation import Op
 from .ops.indexing import ARRAY
 
 WIDTH = 100

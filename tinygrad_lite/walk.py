@@ -12,7 +12,7 @@ import numpy as np
 from . import graph
 from .call import FREED, NAMESPACE, arguments_of, wrap
 from .graph import Array, Deferred, Node, Tensor, mode, switch_grad
-from .op import op, to_dtype
+from .operation import op, to_dtype
 
 _age = attrgetter("age")
 

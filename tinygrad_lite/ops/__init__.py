@@ -1,4 +1,4 @@
-"""The ops: each a function on arrays with its derivative right below it.  `op.py` says how one is written."""
+"""The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
 
 from .elementwise import (
     abs,

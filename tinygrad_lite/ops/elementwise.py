@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..graph import Array
-from ..op import op
+from ..operation import op
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..graph import Array
-from ..op import op
+from ..operation import op
 from ..walk import add_reduce
 from .elementwise import exp, log, sigmoid
 from .indexing import along

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import backend
 from ..graph import Array
-from ..op import op
+from ..operation import op
 
 Key = Any
 

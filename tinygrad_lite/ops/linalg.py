@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..graph import Array
-from ..op import op
+from ..operation import op
 from .shape import reshape, transpose
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import dtypes
 from ..graph import Array
-from ..op import op
+from ..operation import op
 from ..walk import add_reduce
 from .elementwise import exp
 from .shape import reshape

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..graph import Array
-from ..op import op, to_dtype
+from ..operation import op, to_dtype
 from ..walk import clone, expand, sum_to
 from .elementwise import clamp
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..graph import Array, live
-from ..op import update
+from ..operation import update
 from .optimizer import Optimizer, read
 
 
