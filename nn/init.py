@@ -37,7 +37,7 @@ __all__ = [
     "zeros_",
 ]
 
-AnyGenerator: TypeAlias = Generator | np.random.Generator | np.random.RandomState | None
+AnyGenerator: TypeAlias = "Generator | np.random.Generator | np.random.RandomState | None"
 
 
 def _draw(kind: str, like: Tensor, generator: AnyGenerator) -> Tensor:

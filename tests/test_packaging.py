@@ -170,7 +170,8 @@ def test_importing_loads_no_extra(site: Path) -> None:
 
 
 def test_importing_costs_little_above_numpy(site: Path) -> None:
-    clock = "import numpy, time; t = time.perf_counter(); import tinygrad_lite; print(time.perf_counter() - t)"
+    # CPU time: a busy machine is not our cost
+    clock = "import numpy, time; t = time.process_time(); import tinygrad_lite; print(time.process_time() - t)"
     assert min(float(run("-c", clock, PYTHONPATH=str(site))) for _ in range(5)) < IMPORT_BUDGET
 
 

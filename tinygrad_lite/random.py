@@ -71,22 +71,20 @@ class Generator:
         return where.module.random.default_rng(int(self._numpy.integers(2**63)))
 
 
-class _Default(threading.local):
-    def __init__(self) -> None:
-        self.generator = Generator()
-
-
-_default = _Default()
+_default = threading.local()
 
 
 def default_generator() -> Generator:
     """The generator of this thread, from which all draws come that name none."""
-    return _default.generator
+    if not hasattr(_default, "generator"):  # made late: NumPy loads its random module when it is first used, 10 ms
+        _default.generator = Generator()
+    generator: Generator = _default.generator
+    return generator
 
 
 def manual_seed(seed: int) -> Generator:
     """Seed this thread's default generator; return it."""
-    return _default.generator.manual_seed(seed)
+    return default_generator().manual_seed(seed)
 
 
 def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
