@@ -613,19 +613,21 @@ VIEWS: list[Callable[[Any], Any]] = [
     lambda x: x.reshape(4, 3).T.reshape(3, 4), lambda x: x.detach(),
 ]
 FUNCTIONS: list[Callable[..., Any]] = [
-    lambda x, y: x + y, lambda x, y: x * y - x, lambda x, y: (x - y).tanh(), lambda x, y: x.relu() * 1.0, lambda x, y: x**2,
-    lambda x, y: tg.where(x > y, x, y), lambda x, y: x.softmax(1), lambda x, y: x - y.mean(0), lambda x, y: x @ (y.T @ x),
-    lambda x, y: x.clone(), lambda x, y: x * x.sum(1, keepdim=True), lambda x, y: x / (1 + y.abs().amax()), lambda x, y: -x,
-    lambda x, y: tg.cat([x[:1], y[1:]]), lambda x, y: x[tg.argmax(y[:, :3], 1)], lambda x, y: tg.zeros(3, 4) * 2, lambda x, y: x**1,
-    lambda x, y: tg.ones(3, 4), lambda x, y: nn.functional.pad(x[:, 1:], (1, 0)), lambda x, y: x.maximum(y).sqrt().exp(),
-    lambda x, y: (x > y).to(x.dtype), lambda x, y: tg.einsum("ij,kj->ki", x, y)[:, :1] + x, lambda x, y: x * 0.3 + 2,
-    lambda x, y: x.logsumexp(0) + y, lambda x, y: nn.functional.linear(x, y[:, :], None)[:, :1] * y, lambda x, y: x.sum() + y,
+    lambda x, y: x + y, lambda x, y: x * y - x, lambda x, y: (x - y).tanh(), lambda x, y: x.relu() * 1.0,
+    lambda x, y: x**2, lambda x, y: tg.where(x > y, x, y), lambda x, y: x.softmax(1), lambda x, y: x - y.mean(0),
+    lambda x, y: x @ (y.T @ x), lambda x, y: x.clone(), lambda x, y: x * x.sum(1, keepdim=True),
+    lambda x, y: x / (1 + y.abs().amax()), lambda x, y: -x, lambda x, y: tg.cat([x[:1], y[1:]]),
+    lambda x, y: x[tg.argmax(y[:, :3], 1)], lambda x, y: tg.zeros(3, 4) * 2, lambda x, y: x**1,
+    lambda x, y: tg.ones(3, 4), lambda x, y: nn.functional.pad(x[:, 1:], (1, 0)),
+    lambda x, y: x.maximum(y).sqrt().exp(), lambda x, y: (x > y).to(x.dtype),
+    lambda x, y: tg.einsum("ij,kj->ki", x, y)[:, :1] + x, lambda x, y: x * 0.3 + 2, lambda x, y: x.logsumexp(0) + y,
+    lambda x, y: nn.functional.linear(x, y[:, :], None)[:, :1] * y, lambda x, y: x.sum() + y,
 ]
 WRITES: list[Callable[..., Any]] = [
     lambda x, y: x.add_(y), lambda x, y: x.copy_(y), lambda x, y: x.mul_(0.5), lambda x, y: x[1].copy_(y[0]),
     lambda x, y: x[:, 1:3].sub_(y[:, :2]), lambda x, y: x.T[2].fill_(3.0), lambda x, y: x.zero_(),
-    lambda x, y: x.clamp_(-1.0, 1.0), lambda x, y: x.__setitem__(tg.tensor([0, 2]), y[:2]), lambda x, y: x.add_(y, alpha=0.1),
-    lambda x, y: x.sub_(x * y), lambda x, y: x[0].copy_(x[1] * 2),
+    lambda x, y: x.clamp_(-1.0, 1.0), lambda x, y: x.__setitem__(tg.tensor([0, 2]), y[:2]),
+    lambda x, y: x.add_(y, alpha=0.1), lambda x, y: x.sub_(x * y), lambda x, y: x[0].copy_(x[1] * 2),
 ]
 
 

@@ -547,7 +547,8 @@ ACTIVATIONS: dict[str, tuple[Any, Any]] = {
 @st.composite
 def networks(draw: st.DrawFn) -> tuple[list[int], list[str], int, int]:
     sizes = draw(st.lists(st.integers(2, 4), min_size=3, max_size=5))
-    names = draw(st.lists(st.sampled_from([*ACTIVATIONS]), min_size=len(sizes) - 1, max_size=len(sizes) - 1))
+    names = draw(st.lists(st.sampled_from([*ACTIVATIONS]), min_size=len(sizes) - 1, max_size=len(sizes) - 1).filter(
+        lambda names: names.count("exp") < 2))  # exp of exp overflows
     return sizes, names, draw(st.integers(2, 5)), draw(st.integers(0, 2**32 - 1))
 
 
