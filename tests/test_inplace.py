@@ -429,6 +429,15 @@ def test_second_derivatives_through_writes() -> None:
     check(second, 12 * 4 * 9 + 8 * 8 * 3, 8 * 8 * 3 + 2 * 16 + 12 * 9)
 
 
+def test_second_derivatives_where_the_gradient_of_what_was_overwritten_is_zero() -> None:
+    x = leaf(0)
+    for forget in (lambda h: h.copy_(x), lambda h: h.sign() + x):
+        h = forget(x + 5)  # the gradient that comes to it is x, which is 0 here, but not constant
+        first, = tg.autograd.grad((x * h).sum(), x, create_graph=True)
+        second, = tg.autograd.grad(first.sum(), x)
+        check(second, 2)
+
+
 def test_many_views_and_writes_leave_no_cycle() -> None:
     gc.disable()
     try:
