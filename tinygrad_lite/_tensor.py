@@ -60,10 +60,7 @@ class Tensor(graph.Tensor):
         Raises RuntimeError for a dtype that is not floating, or with False for the result of an operation.
         """
         if requires_grad and self.node is None:
-            if self.array.dtype.kind != "f":
-                raise RuntimeError("only Tensors of floating point dtype can require gradients, "
-                                   f"got {self.array.dtype}")
-            self.node = Leaf(self)
+            self.as_new_leaf()
             state_changed()
         elif not requires_grad and self.node is not None:
             if not self.is_leaf:
@@ -72,6 +69,13 @@ class Tensor(graph.Tensor):
                                    "use x.detach()")
             self.node = None
             state_changed()
+        return self
+
+    def as_new_leaf(self) -> Self:
+        """`requires_grad_()` for a tensor that was just made, which no captured step can have seen."""
+        if self.array.dtype.kind != "f":
+            raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {self.array.dtype}")
+        self.node = Leaf(self)
         return self
 
     @property

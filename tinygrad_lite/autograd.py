@@ -81,7 +81,7 @@ def value_and_grad(
 
         def fresh(x: Any) -> Any:
             if isinstance(x, graph.Tensor):
-                leaves.append(Tensor(x.array).requires_grad_())
+                leaves.append(Tensor(x.array).as_new_leaf())
                 return leaves[-1]
             if isinstance(x, dict):
                 return {k: fresh(v) for k, v in x.items()}

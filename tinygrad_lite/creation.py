@@ -108,7 +108,7 @@ def _check_dtype(array: Any) -> Any:
 
 def _finish(array: Any, requires_grad: bool) -> Tensor:
     result = Tensor(array)
-    return result.requires_grad_() if requires_grad else result
+    return result.as_new_leaf() if requires_grad else result
 
 
 def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:

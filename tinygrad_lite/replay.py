@@ -476,7 +476,8 @@ class Capture(Generic[P, R]):
         before = {n: array.copy() for n, array in written.items()}
         result, now = record(self.step, args, kwargs)
         what = difference(variant.recording, now)
-        if what is None and variant.version == graph.state_version:
+        if what is None:
+            variant.version = graph.state_version  # if the step changes library state at each run, that is part of it
             after = {n: array.copy() for n, array in written.items()}
             _put(written, before)
             try:
