@@ -84,7 +84,9 @@ class Evaluation:
         first = self.gradients(seed, create_graph=True)
         parts = [(g * tg.from_numpy(place(d, device))).sum() for g, d in zip(first, directions, strict=True)]
         along = sum(parts[1:], parts[0])
-        again = tg.autograd.grad(along, [*self.leaves, seed], allow_unused=True)
+        again: Any = [None] * (len(self.leaves) + 1)
+        if along.requires_grad:  # not where all gradients are constants, as those of sign
+            again = tg.autograd.grad(along, [*self.leaves, seed], allow_unused=True)
         return first, [tg.zeros_like(x) if g is None else g for g, x in zip(again, [*self.leaves, seed], strict=True)]
 
 

@@ -71,21 +71,17 @@ def _cast(value: Any, dtype: Any) -> Any:
     return result
 
 
-def settle(op: Op, y: Any, dtype: Any, values: list[Any], settings: tuple[Any, ...]) -> tuple[Any, list[Any], Any]:
-    """Deal with a result that is a NumPy scalar, or not of the dtype of its operands (integers met a float)."""
-    outputs = y if op.residuals else (y,)
-    y = outputs[0]
-    if op.promotion in ("arithmetic", "float") and y.dtype != dtype:
-        values, dtype = coerce(op, values)
-        arguments = dict(zip(op.operands, values, strict=True)) | dict(zip(op.settings, settings, strict=True))
-        y = op.forward(**arguments)
-        outputs = y if op.residuals else (y,)
-        y = outputs[0]
-        if y.dtype != dtype:
-            y = y.astype(dtype)
-    if isinstance(y, np.generic):
-        y = np.asarray(y)
-    return (y, *outputs[1:]) if op.residuals else y, values, y.dtype
+def recast(op: Op, values: list[Any], settings: tuple[Any, ...]) -> tuple[Any, list[Any], Any]:
+    """Call the forward again, on promoted operands: the result was not of their dtype (integers met a float).
+
+    Returns its result (with residuals), the operands and their dtype.
+    """
+    values, dtype = coerce(op, values)
+    arguments = dict(zip(op.operands, values, strict=True)) | dict(zip(op.settings, settings, strict=True))
+    result = op.forward(**arguments)
+    y, *residuals = result if op.residuals else (result,)
+    y = np.asarray(y, dtype) if isinstance(y, np.generic) else y.astype(dtype, copy=False)
+    return (y, *residuals) if residuals else y, values, dtype
 
 
 def observe(state: Any, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
@@ -157,8 +153,9 @@ def wrap_sequence(values: Any, nodes: Any) -> list[Any]:
 
 
 NAMESPACE: dict[str, Any] = {
-    "mode": mode, "tick": tick, "new": object.__new__, "ndarray": np.ndarray, "Tensor": Tensor, "Leaf": Leaf,
-    "FREED": FREED, "coerce": coerce, "settle": settle, "observe": observe, "open_sequence": open_sequence,
+    "mode": mode, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Leaf": Leaf, "FREED": FREED,
+    "ndarray": np.ndarray, "generic": np.generic, "asarray": np.asarray,
+    "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
     "blame_forward": blame_forward, "blame_vjp": blame_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
 }
 """The globals of every written call.  `_tensor.py` puts the completed Tensor class here (see `complete`)."""
@@ -253,20 +250,17 @@ def _write_call(op: Op) -> Iterator[str]:
     repack = f"({', '.join(values)},)" if len(values) == 1 else ", ".join(values)
     needs = "odd or dtype is None" if promoted else "odd"
     yield f"        if {needs}: ({repack}), dtype = coerce(op, [{', '.join(values)}])"
-    yield f"        y = forward({arguments})"
-    y = "y[0]" if op.residuals else "y"
-    check_dtype = f" or {y}.dtype is not dtype" if op.promotion in ("arithmetic", "float") else ""
-    dtype = "dtype" if op.promotion in ("arithmetic", "float") else "None"
-    yield f"        if type({y}) is not ndarray{check_dtype}:"
-    yield f"            y, ({repack}), dtype = settle(op, y, {dtype}, [{', '.join(values)}], {settings})"
+    outputs = ", ".join(["y", *(f"r_{r}" for r in op.residuals)])
+    yield f"        {outputs} = forward({arguments})"
+    # NumPy makes scalars of 0-d arrays
+    yield "        if type(y) is not ndarray and isinstance(y, generic): y = asarray(y)"
+    if op.promotion in ("arithmetic", "float"):
+        yield "        if y.dtype is not dtype:"
+        yield f"            ({outputs}), ({repack}), dtype = recast(op, [{', '.join(values)}], {settings})"
     yield "    except Exception as error:"
     yield f"        blame_forward(error, op, ({', '.join(values)},), {settings})"
-    outputs = "(y,)"
-    if op.residuals:
-        yield f"    y, {', '.join(f'r_{r}' for r in op.residuals)} = y"
-        outputs = f"(y, {', '.join(f'r_{r}' for r in op.residuals)})"
     yield "    state = mode.state"
-    seen = f"({', '.join(values)},), {settings}, {outputs}"
+    seen = f"({', '.join(values)},), {settings}, ({outputs},)"
     yield f"    if state.__class__ is not bool: state = observe(state, op, {seen})"
     tracked = op.differentiable + ([op.sequence] if op.sequence in op.vjps else [])
     if tracked:
