@@ -5,9 +5,9 @@ a third time, in PyTorch's mode that keeps copies of all that is overwritten: ou
 gradient is never silently wrong.  What differs besides is named here, and nothing else is allowed:
 
 - A view that was taken under `no_grad` says in PyTorch that it requires grad if its base does: as a leaf, and with the
-  history of its base as soon as its memory is overwritten, even under `no_grad`.  Here it stays a constant until a write
-  is recorded; the program goes on without that tensor.  The same would happen to a view that was taken before its base
-  was told to require grad; programs do not do that.
+  history of its base as soon as its memory is overwritten, even under `no_grad`.  Here it stays a constant until a
+  write is recorded; the program goes on without that tensor.  The same would happen to a view that was taken before
+  its base was told to require grad; programs do not do that.
 - Where a view of a constant was taken under `no_grad`, PyTorch refuses to record a write to it, and after a recorded
   write to its base every use of it.  Here it is as good as any other view of a constant; the program goes on without.
 - A part of an expanded tensor is read-only here, as it is in NumPy, even if its elements do not overlap; and an

@@ -130,7 +130,7 @@ def sign(input: Array) -> Array:
 
 @sign.vjp("input")
 def _(g):
-    return (g == g) * 0.0  # a constant zero, even where g is infinite
+    return where(g == g, 0.0, g)  # zeros like g, even where g is infinite
 
 
 # --- functions --------------------------------------------------------------------------------------------------------

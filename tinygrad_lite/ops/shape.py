@@ -11,6 +11,7 @@ from .. import backend
 from ..graph import Array
 from ..operation import op, to_dtype
 from ..walk import clone, expand, sum_to
+from .elementwise import where
 
 __all__ = ["cat", "clone", "copy_to", "expand", "pad", "permute", "reshape", "sum_to", "to_device", "to_dtype",
            "transpose"]
@@ -111,7 +112,7 @@ def copy_to(input: Array, source: Array) -> Array:
 
 @copy_to.vjp("input")
 def _(g):
-    return (g == g) * 0.0  # a constant zero, even where g is infinite
+    return where(g == g, 0.0, g)  # zeros like g, even where g is infinite
 
 
 @copy_to.vjp("source")
