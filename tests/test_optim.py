@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 import tinygrad_lite as tg
 from tests.devices import DEVICES
 from tinygrad_lite import backend, graph
-from tinygrad_lite.autograd import observing
-from tinygrad_lite.operation import Op
 from tinygrad_lite.optim import SGD, Adam, Optimizer
 
 Array = NDArray[Any]
@@ -287,68 +285,67 @@ def test_a_step_is_noticed_by_backward() -> None:
         loss.backward()
 
 
-class Recorder(graph.Observer):
-    """Records a program as capture does: updates, and where each of their numbers comes from."""
-
-    def __init__(self) -> None:
-        self.program: list[Callable[[], Any]] = []
-        self.numbers: list[Any] = []
-
-    def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        place = len(self.numbers)
-        self.numbers.append(function(*args))
-
-        def again() -> None:
-            self.numbers[place] = function(*args)
-
-        self.program.append(again)
-        return Number(self.numbers[place], place) if isinstance(self.numbers[place], float) else self.numbers[place]
-
-    def called(self, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        def again() -> None:
-            numbers = [self.numbers[s.place] if isinstance(s, Number) else s for s in settings]
-            op.forward(**dict(zip(op.operands, operands, strict=True)), **dict(zip(op.settings, numbers, strict=True)))
-
-        self.program.append(again)
-
-
-class Number(float):
-    """A float that knows which live call it came from."""
-
-    place: int
-
-    def __new__(cls, value: float, place: int) -> Number:
-        new = super().__new__(cls, value)
-        new.place = place
-        return new
-
-
 @each_case
-def test_replaying_a_recorded_first_step_is_stepping(optimizer: Any, by_hand: Callable[..., Array],
-                                                     options: dict[str, Any]) -> None:
-    """Counts advance, options are read anew, and the first step's exception for momentum is not frozen."""
+def test_a_captured_step_follows_the_options(optimizer: Any, by_hand: Callable[..., Array],
+                                             options: dict[str, Any]) -> None:
+    """Counts advance, numbers are read anew, what is on or off leads to a new recording: always the bits of eager."""
     p, q = (tg.tensor(np.arange(4.0), requires_grad=True) for _ in range(2))
     o, eager = optimizer([p], **options), optimizer([q], **options)
-    gradients = gradients_for((4,), 6)
-    p.grad = tg.tensor(gradients[0])
-    recorder = Recorder()
-    with observing(recorder):
+
+    @tg.capture(audit=False)
+    def step(weights: tg.Tensor) -> tg.Tensor:
+        o.zero_grad()
+        loss = (p * p * weights).sum()
+        loss.backward()
         o.step()
-    take(eager, [q], [gradients[0]])
-    for i, g in enumerate(gradients[1:]):
-        p.grad.array[...] = g
+        return loss
+
+    changes: list[dict[str, Any]] = [{}, {}, {"lr": 0.2}, {"weight_decay": 0.1}, {"maximize": True}, {}, {"lr": 0.01},
+                                     {"maximize": False, "weight_decay": 0.0}, {"weight_decay": 0.02}]
+    if optimizer is SGD:
+        changes += [{"momentum": 0.9}, {}, {"momentum": 0.5}, {"dampening": 0.3}, {}, {"dampening": 0.0},
+                    {"nesterov": True}, {}, {"nesterov": False, "momentum": 0.0}, {}, {"momentum": 0.7}, {}]
+    else:
+        changes += [{"betas": (0.5, 0.9)}, {"amsgrad": True}, {}, {"eps": 1e-3}, {"amsgrad": False}, {}]
+    for change, weights in zip(changes, gradients_for((4,), len(changes)), strict=True):
         for any_optimizer in (o, eager):
-            group = any_optimizer.param_groups[0]
-            group |= {"lr": 0.2 / (i + 1), "weight_decay": 0.01 * i, "maximize": i == 3}
-            if "nesterov" in group:
-                group |= {"momentum": group["momentum"] / 2, "dampening": 0.1 * i, "nesterov": i == 4}
-        for replay in recorder.program:
-            replay()
-        take(eager, [q], [g])
+            any_optimizer.param_groups[0] |= change
+        step(tg.tensor(weights))
+        eager.zero_grad()
+        (q * q * tg.tensor(weights)).sum().backward()
+        eager.step()
         np.testing.assert_array_equal(p.array, q.array)
-    take(o, [p], [gradients[0]])  # and eagerly on from there
-    take(eager, [q], [gradients[0]])
-    np.testing.assert_array_equal(p.array, q.array)
+    o.state.clear()
+    o.param_groups[0] = dict(o.param_groups[0], lr=0.3)
+    eager.state.clear()
+    eager.param_groups[0] = dict(eager.param_groups[0], lr=0.3)
+    for _ in range(3):
+        step(tg.tensor(weights))
+        eager.zero_grad()
+        (q * q * tg.tensor(weights)).sum().backward()
+        eager.step()
+        np.testing.assert_array_equal(p.array, q.array)
+
+
+def test_a_captured_step_goes_on_after_load_state_dict() -> None:
+    p, q = (tg.tensor(np.arange(4.0), requires_grad=True) for _ in range(2))
+    o, eager = SGD([p], lr=0.1, momentum=0.9), SGD([q], lr=0.1, momentum=0.9)
+
+    @tg.capture
+    def step() -> None:
+        o.zero_grad()
+        (p * p).sum().backward()
+        o.step()
+
+    for i in range(20):
+        step()
+        eager.zero_grad()
+        (q * q).sum().backward()
+        eager.step()
+        if i in (5, 14):
+            for any_optimizer in (o, eager):
+                any_optimizer.load_state_dict(copy.deepcopy(any_optimizer.state_dict()))
+        np.testing.assert_array_equal(p.array, q.array)
 
 
 def test_changes_that_a_captured_step_must_know_of() -> None:

@@ -6,7 +6,7 @@ the rest is written where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
@@ -69,6 +69,34 @@ def derive(programs: list[Program], symbols: Iterable[str], batch: Batch | None)
     return _Reader(programs, {*symbols}, batch).derivation()
 
 
+def check(derivation: Derivation, program: Program, run: int = 0) -> None:
+    """Compute each equation from the ones before it and compare with what was recorded.
+
+    Raises ValueError if they do not say what ran: it is better to print nothing than something false.
+    """
+    recorded = {name: e.values[run] for e, name in derivation.names.items()}
+    gradients = {f"∂{derivation.names[e]}": program.gradients[name].array for name, e in derivation.parameters.items()}
+    recorded |= {name: _host(array) for name, array in gradients.items()}
+    recorded[derivation.loss] = _host(program.result.array)
+    known = {e: e.values[run] for e in derivation.inputs.values()}
+    symbols = {name: e for e, name in derivation.names.items()}
+    defined = {*derivation.inputs}
+    for q in derivation.equations:
+        try:
+            value = evaluate(q.expr, known, run, top=derivation.names.get(q.expr) == q.name)
+            true = q.name not in defined and agree(value, recorded[q.name])
+        except KeyError:  # it uses what is defined nowhere, or below
+            true = False
+        if not true:
+            raise ValueError(f"explain: the equation found for {q.name} does not say what ran, so none is shown; "
+                             f"please report this function.  trace(f, ...) shows what it computes")
+        defined.add(q.name)
+        if q.name in symbols:
+            known[symbols[q.name]] = recorded[q.name]
+    if missing := recorded.keys() - defined:
+        raise ValueError(f"explain: no equation was found for {min(missing)}; please report this function")
+
+
 class _Reader:
     def __init__(self, programs: list[Program], symbols: set[str], batch: Batch | None) -> None:
         self.programs, self.program, self.symbols, self.batch = programs, programs[0], symbols, batch
@@ -78,15 +106,15 @@ class _Reader:
         self.names: dict[Expr, str] = {}
         self.symbol_of: dict[Expr, Expr] = {}  # what the gradient of a named value is -> the symbol that stands for it
         self.gradient_of: dict[Expr, list[Expr]] = {}  # a gradient without a name -> what it is the gradient of
-        self.differentiated: dict[Value, list[Value]] = {}
-        for x, gradient in self.program.adjoints.items():
-            self.differentiated.setdefault(gradient, []).append(x)
+        self.differentiated: dict[Value, list[Value]] = {}  # a gradient -> what it is the gradient of
 
     def derivation(self) -> Derivation:
         """Read the forward pass, name it, read the backward pass with those names, put all in order."""
         self.read([p.op_calls("forward") for p in self.programs], self.known)
         for name in self.program.inputs:
             self.operand(tuple(p.inputs[name] for p in self.programs), self.known)
+        for x in self.whole():
+            self.differentiated.setdefault(self.program.adjoints[x], []).append(x)
         self.name_given()
         loss = self.name_forward()
         self.algebra.opaque |= self.names.keys()
@@ -102,8 +130,11 @@ class _Reader:
         steps += [Equation(name, e, e not in forward) for e, name in self.names.items() if e.op is not None]
         inputs = {name: e for e, name in self.names.items() if e.op is None and e not in self.symbol_of.values()}
         order = [f"∂{name}" for name in inputs if f"∂{name}" in gradients]
-        return Derivation(sorted(steps, key=lambda s: (s.backward, s.expr.order)), self.names, inputs, order,
-                          self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one])
+        derivation = Derivation(sorted(steps, key=lambda s: (s.backward, s.expr.order)), self.names, inputs, order,
+                                self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one])
+        for run, program in enumerate(self.programs):
+            check(derivation, program, run)
+        return derivation
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
@@ -171,6 +202,19 @@ class _Reader:
         self.read(runs, known)
         made = known[results[0]]
         return made if all(map(agree, made.values, values)) else None
+
+    def whole(self) -> Iterator[Value]:
+        """The values whose gradient is that of their expression: it stands for no other value that was computed apart.
+
+        A copy of a value has the same expression; what reaches the copy reaches the value.
+        """
+        origins: dict[Expr, list[Value]] = {}
+        for call in self.program.op_calls("forward"):
+            v = call.outputs[0]
+            e = self.known[v]
+            if v in self.program.adjoints and all(self.known.get(x) is not e for x in call.reads()):
+                origins.setdefault(e, []).append(v)
+        return (values[0] for values in origins.values() if len(values) == 1)
 
     # --- names --------------------------------------------------------------------------------------------------------
 

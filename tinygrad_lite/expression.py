@@ -77,17 +77,20 @@ def parts_of(scale: Scale) -> tuple[Scale, Scale]:
     return (above, max(power, 0)), (below, max(-power, 0))
 
 
-def evaluate(e: Expr, known: dict[Expr, Any], *, top: bool = False) -> Any:
-    """The value of an expression in the first run, from the values of those in `known`; `top`: not of `e` itself."""
+def evaluate(e: Expr, known: dict[Expr, Any], run: int = 0, *, top: bool = False) -> Any:
+    """The value of an expression in a run, from the values of those in `known`; `top`: not of `e` itself.
+
+    Raises KeyError if it is made of something that is not known.
+    """
     if e in known and not top:
         return known[e]
     if e.op is None:
-        return e.values[0] if e.number is not None else known[e]
+        return e.values[run] if e.number is not None else known[e]
 
     def value(x: Any) -> Any:
-        return tuple(map(value, x)) if isinstance(x, tuple) else None if x is None else evaluate(x, known)
+        return tuple(map(value, x)) if isinstance(x, tuple) else None if x is None else evaluate(x, known, run)
 
-    return _call(e.op, tuple(map(value, e.args)), e.settings[0])
+    return _call(e.op, tuple(map(value, e.args)), e.settings[run])
 
 
 def _call(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:

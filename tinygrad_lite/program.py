@@ -10,6 +10,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +21,7 @@ from ._tensor import Tensor, first_gradient
 from .autograd import observing
 from .graph import Leaf, Node, Observer, tick
 from .operation import Op
-from .walk import walk
+from .walk import collect, walk
 
 Phase = Literal["forward", "backward"]
 
@@ -136,11 +138,13 @@ class Program:
     result: Value
     gradients: dict[str, Value] = field(default_factory=dict)
     adjoints: dict[Value, Value] = field(default_factory=dict)
+    aliases: dict[str, Value] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Value]:
-        """What the program was given by name: the arguments and the leaves."""
-        return {v.name: v for v in self.values if v.role in ("input", "leaf") and v.name}
+        """What the program was given by name: the arguments and the leaves.  The same array given twice is one Value.
+        """
+        return {v.name: v for v in self.values if v.role in ("input", "leaf") and v.name} | self.aliases
 
     @property
     def constants(self) -> list[Value]:
@@ -154,7 +158,10 @@ class Program:
     def __call__(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """Run the program on other arrays; an input that is not given keeps the array it was recorded with.
 
-        Raises TypeError for an unknown name and ValueError for another shape.
+        A program that writes in place writes to copies.
+
+        Raises TypeError for an unknown name and ValueError for another shape, or for two arrays where there was one:
+        `trace(f, x, x)` has recorded a function of one array.
         """
         inputs = self.inputs
         environment: dict[Value, Any] = {}
@@ -164,7 +171,12 @@ class Program:
             array = array.array if isinstance(array, graph.Tensor) else array
             if tuple(np.shape(array)) != inputs[name].shape:
                 raise ValueError(f"{name} must have shape {inputs[name].shape}, got {np.shape(array)}")
-            environment[inputs[name]] = array
+            if environment.setdefault(inputs[name], array) is not array:
+                same = [n for n, v in inputs.items() if v is inputs[name]]
+                raise ValueError(f"{' and '.join(same)} were one array when the program was recorded; give one")
+        if any(c.op.writes for c in self.op_calls()):
+            environment |= {v: environment.get(v, v.array).copy() for v in self.values
+                            if v.role in ("input", "leaf", "constant")}
 
         def value(v: Value) -> Any:
             return environment.get(v, v.array)
@@ -176,6 +188,8 @@ class Program:
                     environment[call.output] = made
                 continue
             outputs = call.op.forward(**call.arguments(value))
+            if call.op.writes:
+                continue
             for v, array in zip(call.outputs, outputs if call.op.residuals else (outputs,), strict=True):
                 if isinstance(array, np.generic):
                     array = np.asarray(array)
@@ -192,8 +206,12 @@ class Program:
                 lines += [f"{phase}:", *("  " + row for row in _table(
                     [(str(c), (c.outputs[0] if isinstance(c, Call) and c.outputs else getattr(c, "output", None)), "")
                      for c in calls]))]
+        lines += [f"{name} is {v!r}" for name, v in self.aliases.items()]
         gradients = "".join(f", d{name} = {v!r}" for name, v in self.gradients.items())
-        return "\n".join([*lines, f"return {self.result!r}{gradients}"])
+        lines.append(f"return {self.result!r}{gradients}")
+        if prod(self.result.shape) != 1:
+            lines.append(f"no gradients: the result, of shape {self.result.shape}, is no scalar")
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -216,7 +234,8 @@ class Recorder(Observer):
         self.phase: Phase = "forward"
         self.adjoints: dict[Value, Value] = {}
         self._known: dict[int, Value] = {}
-        self._recorded: dict[int, Value] = {}
+        self._merged: list[Value] = []  # kept for the sake of their arrays, whose ids must not come again
+        self._recorded: dict[int, Call] = {}  # when a call was made -> the call; its node is one tick younger
 
     def value(self, array: Any, role: str = "constant", name: str | None = None) -> Value:
         """The Value of an array; a new one of this role if it was not seen before."""
@@ -226,6 +245,10 @@ class Recorder(Observer):
             self._known[id(array)] = known
             self.values.append(known)
         return known
+
+    def recorded(self, node: Node) -> Call | None:
+        """The call that a node was recorded for."""
+        return self._recorded.get(node.age - 1)
 
     def known(self, array: Any) -> Value | None:
         """The Value of an array that was seen before."""
@@ -248,7 +271,7 @@ class Recorder(Observer):
         made = tuple(self.value(y, "result") for y in outputs)
         self.calls.append(Call(op, reads, tuple(self._setting(s) for s in settings), made, self.phase))
         if made and self.phase == "forward":
-            self._recorded[tick()] = made[0]  # the node of this call ages by the next tick
+            self._recorded[tick()] = self.calls[-1]
 
     def recording(self, function: str) -> None:
         tick()  # the nodes that follow belong to no call
@@ -258,9 +281,48 @@ class Recorder(Observer):
 
     def arrived(self, node: Node, gradient: Any) -> None:
         """The gradient of the value that `node` stands for is complete."""
-        value = self._recorded.get(node.age - 1)
-        if value is not None:
-            self.adjoints[value] = self.value(gradient.array if isinstance(gradient, graph.Tensor) else gradient)
+        call = self.recorded(node)
+        if call is not None:
+            array = gradient.array if isinstance(gradient, graph.Tensor) else gradient
+            self.adjoints[call.outputs[0]] = self.value(array)
+
+    def merge_repeated(self, result: Tensor) -> Tensor:
+        """Let calls that compute the same from the same operands be one, before the walk; return the result on that
+        graph.
+
+        A value that was computed twice then has one gradient, to which both uses contribute.  What is overwritten in
+        place may differ from one call to the next, so a program that writes stays as it is.
+        """
+        calls = [c for c in self.calls if isinstance(c, Call)]
+        if any(c.op.writes for c in calls):
+            return result
+        nodes = collect([result], frozenset())
+        node_of = {call: n for n in nodes if (call := self.recorded(n)) is not None}
+        values: dict[Value, Value] = {}
+        replaced: dict[Node | None, Node] = {}
+        first: dict[Any, Call] = {}
+        for call in calls:
+            node = node_of.get(call)
+            call.operands = tuple(_replaced(x, values) for x in call.operands)
+            if node is not None and node.hooks:
+                continue
+            parents = node and tuple(replaced.get(p, p) for p in (node.p0, node.p1, node.p2, *node.rest))
+            earlier = first.setdefault((call.op, _key(call.operands), _key(call.settings), parents), call)
+            if earlier is not call:
+                values |= zip(call.outputs, earlier.outputs, strict=True)
+                if node is not None:
+                    replaced[node] = node_of[earlier]
+        for node in nodes:
+            for slot in ("p0", "p1", "p2"):
+                if (parent := getattr(node, slot)) in replaced:
+                    setattr(node, slot, replaced[parent])
+            if not replaced.keys().isdisjoint(node.rest):
+                node.rest = tuple(replaced.get(p, p) for p in node.rest)
+        self._merged += values
+        self._known |= {id(old.array): new for old, new in values.items()}
+        self.values = [v for v in self.values if v not in values]
+        self.calls = [c for c in self.calls if not (isinstance(c, Call) and c.outputs and c.outputs[0] in values)]
+        return Tensor(self.value(result.array).array, replaced.get(result.node, result.node))
 
     def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         made = function(*args)
@@ -269,6 +331,18 @@ class Recorder(Observer):
         is_value = type(made) is float or (hasattr(made, "dtype") and hasattr(made, "shape"))
         self.calls.append(LiveCall(function, args, self.value(made, "live") if is_value else None))
         return made
+
+
+def _replaced(x: Any, values: dict[Value, Value]) -> Any:
+    """An operand with other Values in the place of some."""
+    if isinstance(x, list):
+        return [_replaced(v, values) for v in x]
+    return values.get(x, x) if isinstance(x, Value) else x
+
+
+def _key(x: Any) -> Any:
+    """What tells operands and settings from others: 1 is not 1.0."""
+    return tuple(map(_key, x)) if isinstance(x, (list, tuple)) else x if isinstance(x, Value) else repr(x)
 
 
 class _Adjoints(dict[Node, Any]):
@@ -308,19 +382,32 @@ def trace(function: Callable[..., Any], *args: Any, names: Any = None) -> Progra
       %7 = add(%5, %6)             float32 (2,)
     return %2, dx = %7
     """
+    return record(function, args, names)
+
+
+def record(function: Callable[..., Any], args: tuple[Any, ...], names: Any, *, merged: bool = False) -> Program:
+    """What `trace` does; with `merged`, what is computed twice from the same operands is one call."""
     recorder = Recorder()
+    aliases: dict[str, Value] = {}
     for name, x in zip(parameter_names(function, len(args)), args, strict=True):
         array = x.array if isinstance(x, graph.Tensor) else x
         if hasattr(array, "dtype") and hasattr(array, "shape"):
-            recorder.value(array, "input", name)
-    named = dict(named_tensors(names))
-    taken = {v.name for v in recorder.values}
-    for name, tensor in named.items():
-        recorder.value(tensor.array, "leaf" if tensor.node is not None else "input", name)
+            value = recorder.value(array, "input", name)
+            if value.name != name:
+                aliases[name] = value
+    taken = {v.name: v for v in recorder.values} | aliases
+    for name, tensor in named_tensors(names):
+        value = recorder.value(tensor.array, "leaf" if tensor.node is not None else "input", name)
+        if taken.setdefault(name, value) is not value:
+            raise ValueError(f"names: {name!r} is a parameter of the function already; choose another symbol")
+        if value.name != name and value.name not in parameter_names(function, len(args)):
+            raise ValueError(f"names: {value.name!r} and {name!r} are the same tensor; choose one symbol")
     with observing(recorder):
         result = function(*args)
         if not isinstance(result, Tensor):
             raise TypeError(f"trace: the function must return a Tensor, got {type(result).__name__}")
+        if merged and result.node is not None:
+            result = recorder.merge_repeated(result)
         recorder.phase = "backward"
         gradients: dict[str, Value] = {}
         found = {}
@@ -335,17 +422,19 @@ def trace(function: Callable[..., Any], *args: Any, names: Any = None) -> Progra
         if leaf.role == "constant":
             leaf.role = "leaf"
         if leaf.name is None:
-            leaf.name = next(n for n in (f"w{i}" for i in range(1, len(found) + 1)) if n not in taken)
-            taken.add(leaf.name)
+            leaf.name = next(name for i in count(1) if (name := f"w{i}") not in taken)
+            taken[leaf.name] = leaf
+        if leaf.name in gradients:
+            raise ValueError(f"trace: two tensors that require grad have one array, that of {leaf.name}; clone() one")
         gradients[leaf.name] = recorder.value(found[node].array)
-    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients, recorder.adjoints)
+    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients, recorder.adjoints, aliases)
 
 
 def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
-    """Names for `count` positional arguments of `function`, from its signature."""
+    """Names for `count` positional arguments of `function`, from its signature; of a Module, from its `forward`."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
+        parameters = list(inspect.signature(getattr(function, "forward", function)).parameters.values())
+    except (TypeError, ValueError):  # written in C
         parameters = []
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")

@@ -11,16 +11,17 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..operation import update
-from .optimizer import Optimizer, read
+from .optimizer import Optimizer, is_on, keeps, read
 
 
 @update("param", "mean", "square", "largest")
 def adapt(param: Array, grad: Array, mean: Array, square: Array, largest: Array | None, step_size: float,
-          correction: float, beta1: float, beta2: float, eps: float, weight_decay: float, maximize: float) -> None:
+          correction: float, beta1: float, beta2: float, eps: float, weight_decay: float | None,
+          maximize: bool) -> None:
     """One step of one parameter, with the running means of its gradient and of the square of its gradient."""
     if maximize:
         grad = -grad
-    if weight_decay:
+    if weight_decay is not None:
         grad = grad + weight_decay * param
     mean *= beta1
     mean += (1 - beta1) * grad
@@ -35,24 +36,26 @@ def adapt(param: Array, grad: Array, mean: Array, square: Array, largest: Array 
     param -= step_size * (mean / scale)
 
 
-def _advance(state: dict[str, Any]) -> int:
+def _advance(optimizer: Adam, p: Tensor) -> int:
     """Count a step."""
+    state = optimizer.state[p]
     state["step"] += 1
     return int(state["step"])
 
 
-def _beta(group: dict[str, Any], i: int) -> float:
-    return float(group["betas"][i])
+def _beta(optimizer: Adam, group: int, i: int) -> float:
+    return float(optimizer.param_groups[group]["betas"][i])
 
 
-def _step_size(group: dict[str, Any], state: dict[str, Any]) -> float:
+def _step_size(optimizer: Adam, group: int, p: Tensor) -> float:
     """lr over the bias correction of the first moment."""
-    return float(group["lr"] / (1 - group["betas"][0] ** state["step"]))
+    options = optimizer.param_groups[group]
+    return float(options["lr"] / (1 - options["betas"][0] ** optimizer.state[p]["step"]))
 
 
-def _correction(group: dict[str, Any], state: dict[str, Any]) -> float:
+def _correction(optimizer: Adam, group: int, p: Tensor) -> float:
     """The square root of the bias correction of the second moment."""
-    return math.sqrt(1 - group["betas"][1] ** state["step"])
+    return math.sqrt(1 - optimizer.param_groups[group]["betas"][1] ** optimizer.state[p]["step"])
 
 
 class Adam(Optimizer):
@@ -97,9 +100,10 @@ class Adam(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change each parameter that has a gradient; return what `closure`, called first, returned."""
         loss = self.evaluate(closure)
-        for group in self.param_groups:
-            beta1, beta2, eps = live(_beta, group, 0), live(_beta, group, 1), live(read, group, "eps")
-            weight_decay, maximize = live(read, group, "weight_decay"), live(read, group, "maximize")
+        for i, group in enumerate(self.param_groups):
+            beta1, beta2, eps = live(_beta, self, i, 0), live(_beta, self, i, 1), live(read, self, i, "eps")
+            weight_decay = live(read, self, i, "weight_decay") if live(is_on, self, i, "weight_decay") else None
+            maximize, amsgrad = live(is_on, self, i, "maximize"), live(is_on, self, i, "amsgrad")
             for p in group["params"]:
                 grad = p.grad
                 if grad is None:
@@ -109,11 +113,13 @@ class Adam(Optimizer):
                     state["step"] = 0
                     state["exp_avg"] = Tensor(np.zeros_like(p.array))
                     state["exp_avg_sq"] = Tensor(np.zeros_like(p.array))
-                if group["amsgrad"] and "max_exp_avg_sq" not in state:
+                if amsgrad and "max_exp_avg_sq" not in state:
                     state["max_exp_avg_sq"] = Tensor(np.zeros_like(p.array))
-                largest = state["max_exp_avg_sq"].array if group["amsgrad"] else None
-                live(_advance, state)
-                step_size, correction = live(_step_size, group, state), live(_correction, group, state)
-                adapt(p.array, grad.array, state["exp_avg"].array, state["exp_avg_sq"].array, largest, step_size,
-                      correction, beta1, beta2, eps, weight_decay, maximize)
+                largest = state["max_exp_avg_sq"].array if amsgrad else None
+                mean, square = state["exp_avg"].array, state["exp_avg_sq"].array
+                live(keeps, self, p, "exp_avg", mean)
+                live(_advance, self, p)
+                step_size, correction = live(_step_size, self, i, p), live(_correction, self, i, p)
+                adapt(p.array, grad.array, mean, square, largest, step_size, correction, beta1, beta2, eps,
+                      weight_decay, maximize)
         return loss

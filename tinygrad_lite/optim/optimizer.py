@@ -2,8 +2,7 @@
 
 A step is seen by observers, so that a captured step can replay it.  The arithmetic on the arrays of one parameter is
 one `update`; the numbers it is given come from `live` calls, which read options and advance counts anew at each replay.
-What a captured step freezes is only which arrays take part: which parameters have gradients, and whether there is a
-momentum buffer.
+Whether an option is on at all decides what is computed: `live(is_on, ...)` makes it a condition of the recording.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from .. import backend
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..creation import as_tensor
-from ..graph import state_changed
+from ..graph import Array, state_changed
 
 
 class Optimizer:
@@ -160,9 +159,17 @@ def _copy_for(p: Tensor, key: str, value: Any) -> Any:
     return Tensor(backend.transfer(as_tensor(value).array, backend.of(p.array)).astype(p.dtype))
 
 
-def read(group: dict[str, Any], option: str) -> float:
-    """An option as a float, also a flag: for `live`, so that a captured step follows a schedule that changes it.
+def read(optimizer: Optimizer, group: int, option: str) -> float:
+    """An option as a float.  For `live`: a captured step reads it anew at each replay."""
+    return float(optimizer.param_groups[group][option])
 
-    Floats are what a recording can tell apart; there is only one True.
-    """
-    return float(group[option])
+
+def is_on(optimizer: Optimizer, group: int, option: str) -> bool:
+    """Whether an option is not 0 or False.  For `live`: where it changes, a captured step is recorded anew."""
+    return bool(optimizer.param_groups[group][option])
+
+
+def keeps(optimizer: Optimizer, p: Tensor, key: str, array: Array) -> bool:
+    """Whether the state of a parameter still has this array.  For `live`: a captured step writes into it."""
+    kept = optimizer.state[p].get(key) if p in optimizer.state else None
+    return kept is not None and kept.array is array

@@ -10,31 +10,32 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..operation import update
-from .optimizer import Optimizer, read
+from .optimizer import Optimizer, is_on, keeps, read
 
 
 @update("param", "buffer")
-def descend(param: Array, grad: Array, buffer: Array | None, lr: float, momentum: float, share: float,
-            weight_decay: float, nesterov: float, maximize: float) -> None:
-    """One step of one parameter; `share` is how much of the gradient enters the momentum buffer."""
+def descend(param: Array, grad: Array, buffer: Array | None, lr: float, momentum: float, share: float | None,
+            weight_decay: float | None, nesterov: bool, maximize: bool) -> None:
+    """One step of one parameter; `share` is how much of the gradient enters the momentum buffer (None: all)."""
     if maximize:
         grad = -grad
-    if weight_decay:
+    if weight_decay is not None:
         grad = grad + weight_decay * param
     if buffer is not None:
         buffer *= momentum
-        buffer += grad if share == 1.0 else share * grad
+        buffer += grad if share is None else share * grad
         grad = grad + momentum * buffer if nesterov else buffer
     param -= lr * grad
 
 
-def _share(group: dict[str, Any], state: dict[str, Any]) -> float:
+def _share(optimizer: SGD, group: int, p: Tensor) -> float:
     """1 at a parameter's first step with momentum, then 1 - dampening.
 
     In its first step PyTorch makes the buffer a copy of the gradient.  Ours starts as zeros and the undamped gradient
     is added: the same values, by the same arithmetic as all further steps, so that a captured first step is as good.
     """
-    return 1.0 if state.pop("first", False) else 1.0 - group["dampening"]
+    first = optimizer.state[p].pop("first", False)
+    return 1.0 if first else 1.0 - float(optimizer.param_groups[group]["dampening"])
 
 
 class SGD(Optimizer):
@@ -75,19 +76,23 @@ class SGD(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change each parameter that has a gradient; return what `closure`, called first, returned."""
         loss = self.evaluate(closure)
-        for group in self.param_groups:
-            lr, momentum = live(read, group, "lr"), live(read, group, "momentum")
-            weight_decay = live(read, group, "weight_decay")
-            nesterov, maximize = live(read, group, "nesterov"), live(read, group, "maximize")
-            buffer, share = None, 1.0
+        for i, group in enumerate(self.param_groups):
+            lr, momentum, has_momentum = live(read, self, i, "lr"), 0.0, live(is_on, self, i, "momentum")
+            weight_decay = live(read, self, i, "weight_decay") if live(is_on, self, i, "weight_decay") else None
+            nesterov, maximize = live(is_on, self, i, "nesterov"), live(is_on, self, i, "maximize")
+            if has_momentum:
+                momentum, has_dampening = live(read, self, i, "momentum"), live(is_on, self, i, "dampening")
+            buffer = share = None
             for p in group["params"]:
                 grad = p.grad
                 if grad is None:
                     continue
-                if group["momentum"]:
+                if has_momentum:
                     state = self.state[p]
                     if state.get("momentum_buffer") is None:
                         state["momentum_buffer"], state["first"] = Tensor(np.zeros_like(p.array)), True
-                    buffer, share = state["momentum_buffer"].array, live(_share, group, state)
+                    buffer, share = state["momentum_buffer"].array, live(_share, self, i, p)
+                    share = share if has_dampening else None
+                    live(keeps, self, p, "momentum_buffer", buffer)
                 descend(p.array, grad.array, buffer, lr, momentum, share, weight_decay, nesterov, maximize)
         return loss
