@@ -193,6 +193,8 @@ class Module:
             self.__dict__[name] = value
             state_changed()
         else:
+            if isinstance(value, (bool, int, float, str)) and self.__dict__.get(name, value) != value:
+                state_changed()  # a setting of a layer, such as Dropout's p
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:

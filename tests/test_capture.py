@@ -202,6 +202,14 @@ def test_options_are_read_at_each_replay() -> None:
     assert training.step.captures == 2  # with and without weight decay
 
 
+def test_a_setting_of_a_layer_makes_a_new_recording() -> None:
+    layer = nn.Dropout(0.0)
+    step = tg.capture(lambda x: layer(x), audit=False)
+    for p in (0.0, 0.0, 1.0, 1.0, 0.0):
+        layer.p = p
+        assert (step(tg.ones(3)).numpy() == 1 - p).all()
+
+
 def test_library_state_makes_a_new_recording() -> None:
     training = small(p=0.5)
     weight, bias = list(training.model.parameters())[:2]

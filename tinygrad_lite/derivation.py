@@ -17,7 +17,7 @@ from . import backend, ops
 from ._tensor import Tensor
 from .autograd import no_grad, observing
 from .call import arguments_of
-from .expression import NOISE, Algebra, Expr, UnknownSizeError, agree
+from .expression import NOISE, Algebra, Expr, UnknownSizeError, agree, evaluate
 from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two
@@ -69,15 +69,14 @@ def derive(programs: list[Program], symbols: Iterable[str], batch: Batch | None)
     return _Reader(programs, {*symbols}, batch).derivation()
 
 
-def check(derivation: Derivation, program: Program, run: int = 0) -> None:
-    """Compute each equation from the ones before it and compare with what was recorded.
+def check(derivation: Derivation, run: int, results: dict[str, Value]) -> None:
+    """Compute each equation of a run from the ones before it and compare with what was recorded, above all with the
+    `results`.
 
     Raises ValueError if they do not say what ran: it is better to print nothing than something false.
     """
     recorded = {name: e.values[run] for e, name in derivation.names.items()}
-    gradients = {f"∂{derivation.names[e]}": program.gradients[name].array for name, e in derivation.parameters.items()}
-    recorded |= {name: _host(array) for name, array in gradients.items()}
-    recorded[derivation.loss] = _host(program.result.array)
+    recorded |= {name: _host(v.array) for name, v in results.items()}
     known = {e: e.values[run] for e in derivation.inputs.values()}
     symbols = {name: e for e, name in derivation.names.items()}
     defined = {*derivation.inputs}
@@ -119,10 +118,11 @@ class _Reader:
         loss = self.name_forward()
         self.algebra.opaque |= self.names.keys()
         self.read([p.op_calls("backward") for p in self.programs], self.known)
+        symbols = {name: f"∂{self.names[self.known[self.program.inputs[name]]]}" for name in self.program.gradients}
         gradients = {}
-        for name in self.program.gradients:
+        for name, symbol in symbols.items():
             e = self.operand(tuple(p.gradients[name] for p in self.programs), self.known)
-            gradients[f"∂{self.names[self.known[self.program.inputs[name]]]}"] = self.symbol_of.get(e, e)
+            gradients[symbol] = self.symbol_of.get(e, e)
         equations = {self.names[g]: e for e, g in self.symbol_of.items()} | gradients
         self.name_rest([loss, *equations.values()])
         forward = set(_below([loss]))
@@ -133,7 +133,8 @@ class _Reader:
         derivation = Derivation(sorted(steps, key=lambda s: (s.backward, s.expr.order)), self.names, inputs, order,
                                 self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one])
         for run, program in enumerate(self.programs):
-            check(derivation, program, run)
+            check(derivation, run, {derivation.loss: program.result} | {
+                symbol: program.gradients[name] for name, symbol in symbols.items()})
         return derivation
 
     # --- expressions --------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ._tensor import Tensor
 from .derivation import Batch, Derivation, derive
 from .expression import Expr, UnknownSizeError
 from .notation import AXES, SUBSCRIPTS, symbol, tex, to_mathml, to_unicode
-from .program import Program, named_tensors, parameter_names, trace
+from .program import Program, named_tensors, parameter_names, record
 from .source import write_source
 
 
@@ -54,11 +54,11 @@ def explain(f: Callable[..., Any], *args: Any, names: Any = None) -> Explanation
     Σᵢ is the sum over axis 0, the examples.
     """
     named = symbols_of(names)
-    program = trace(f, *args, names=named)
+    program = record(f, args, named, merged=True)
     _check(program)
     for again, batch in _doubled(f, args, named):
         try:
-            return Explanation(derive([program, trace(f, *again, names=named)], named, batch))
+            return Explanation(derive([program, record(f, again, named, merged=True)], named, batch))
         except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError, UnknownSizeError):
             continue  # more examples do not fit, or do something else
     return Explanation(derive([program], named, None))
