@@ -1,4 +1,4 @@
-"""Modules, losses, optimizers, custom Functions and printing: as PyTorch has them, weights and states included."""
+"""Modules, losses, optimizers, initialisation and printing: as PyTorch has them, weights and states included."""
 
 from __future__ import annotations
 
@@ -219,41 +219,6 @@ def test_linear_starts_within_the_same_bounds() -> None:
             bound = 1 / math.sqrt(in_features)
             for p in layer.parameters():
                 assert 0.98 * bound < np.abs(array_of(p)).max() <= bound * (1 + 1e-6)
-
-
-# --- autograd.Function ------------------------------------------------------------------------------------------------
-
-
-def scaled_product(library: Any) -> Any:
-    """A Function with two differentiable inputs, a setting and two outputs, one of them an integer."""
-
-    class ScaledProduct(library.T.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, a: Any, b: Any, factor: float) -> Any:
-            ctx.save_for_backward(a, b)
-            ctx.factor = factor
-            order = a.argmax(0)
-            ctx.mark_non_differentiable(order)
-            return a * b * factor, order
-
-        @staticmethod
-        def backward(ctx: Any, grad: Any, _: Any) -> Any:
-            a, b = ctx.saved_tensors
-            return grad * b * ctx.factor, grad * a * ctx.factor, None
-
-    return ScaledProduct
-
-
-def test_functions() -> None:
-    found = []
-    for library in BOTH:
-        a, b = (library.new(normal(3, 2, seed=s)).requires_grad_() for s in (0, 1))
-        y, order = scaled_product(library).apply(a, b, 2.5)
-        first = library.grad((y * y).sum(), [a, b], create_graph=True)
-        second = library.grad(sum((g * g).sum() for g in first), [a, b])
-        found.append([y, order, *first, *second])
-        assert not order.requires_grad
-    assert_same(found[0], found[1])
 
 
 # --- printing ---------------------------------------------------------------------------------------------------------
