@@ -431,7 +431,8 @@ def test_second_derivatives_through_writes() -> None:
 
 def test_second_derivatives_where_the_gradient_of_what_was_overwritten_is_zero() -> None:
     x = leaf(0)
-    for forget in (lambda h: h.copy_(x), lambda h: h.sign() + x):
+    ways: list[Any] = [lambda h: h.copy_(x), lambda h: h.sign() + x]
+    for forget in ways:
         h = forget(x + 5)  # the gradient that comes to it is x, which is 0 here, but not constant
         first, = tg.autograd.grad((x * h).sum(), x, create_graph=True)
         second, = tg.autograd.grad(first.sum(), x)
