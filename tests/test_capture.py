@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
+import linecache
 import re
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -202,9 +205,42 @@ def test_options_are_read_at_each_replay() -> None:
     assert training.step.captures == 2  # with and without weight decay
 
 
+def test_a_captured_function_inside_another_keeps_its_history() -> None:
+    net = nn.Linear(3, 1)
+    inner = tg.capture(lambda x: net(x).sum())
+
+    @tg.capture
+    def outer(x: Any) -> Any:
+        net.zero_grad()
+        inner(x).backward()
+        assert net.weight.grad is not None
+        return net.weight.grad * 1
+
+    for _ in range(5):
+        assert outer(tg.ones(2, 3)).tolist() == [[2.0, 2.0, 2.0]]
+
+
+def test_a_captured_step_leaves_nothing_behind() -> None:
+    def run() -> weakref.ref[Any]:
+        net = nn.Linear(3, 1)
+        step = tg.capture(net.forward)
+        for _ in range(10):
+            step(tg.ones(2, 3))
+        return weakref.ref(net)
+
+    run()  # the calls of ops are written
+    gc.disable()
+    try:
+        before = len(linecache.cache)
+        assert run()() is None
+        assert len(linecache.cache) == before
+    finally:
+        gc.enable()
+
+
 def test_a_setting_of_a_layer_makes_a_new_recording() -> None:
     layer = nn.Dropout(0.0)
-    step = tg.capture(lambda x: layer(x), audit=False)
+    step = tg.capture(layer.forward, audit=False)
     for p in (0.0, 0.0, 1.0, 1.0, 0.0):
         layer.p = p
         assert (step(tg.ones(3)).numpy() == 1 - p).all()
@@ -643,6 +679,7 @@ WRITES: list[Callable[..., Any]] = [
     lambda x, y: x[:, 1:3].sub_(y[:, :2]), lambda x, y: x.T[2].fill_(3.0), lambda x, y: x.zero_(),
     lambda x, y: x.clamp_(-1.0, 1.0), lambda x, y: x.__setitem__(tg.tensor([0, 2]), y[:2]),
     lambda x, y: x.add_(y, alpha=0.1), lambda x, y: x.sub_(x * y), lambda x, y: x[0].copy_(x[1] * 2),
+    lambda x, y: x.copy_(x @ (y.T @ x)),
 ]
 
 
@@ -686,7 +723,7 @@ def run_program(program: list[tuple[str, Any, int, int]], outside: list[Any], x:
     return [v.detach() for v in values], leaf.grad
 
 
-@settings(max_examples=4 * settings.default.max_examples)  # they are small
+@settings(max_examples=4 * settings().max_examples)  # they are small
 @given(programs(), st.sampled_from(["float32", "float64"]), st.booleans())
 def test_any_program_has_the_bits_of_the_eager_one(program: Any, dtype: str, differentiate: bool) -> None:
     runs = []
@@ -713,11 +750,12 @@ def test_any_program_has_the_bits_of_the_eager_one(program: Any, dtype: str, dif
 # --- own code ---------------------------------------------------------------------------------------------------------
 
 
-@update("target", "total")
-def decay(target: Array, source: Array, total: Array, rate: float, steps: float) -> None:
-    """Arithmetic on live numbers, a condition on one, temporaries, and writes in place."""
+@update("target", "last", "total")
+def decay(target: Array, source: Array, last: Array, total: Array, rate: float, steps: float) -> None:
+    """Arithmetic on live numbers, a condition on one, temporaries that are used twice, and writes in place."""
     rate = rate / (1 + steps) if rate > 0.05 else rate
     mixed = np.sqrt(np.abs(source) + 1) * rate
+    last[...] = mixed
     total += mixed**2
     target -= mixed
     target[0] = source[0]
@@ -732,12 +770,13 @@ def test_an_update_with_live_numbers_and_conditions() -> None:
         return options["steps"]
 
     def make() -> tuple[Any, Any, Any]:
-        target, total, mine = tg.ones(3, dtype=np.float64), tg.zeros(3, dtype=np.float64), dict(options)
+        target, last, total = (tg.full((3,), n, dtype=np.float64) for n in (1.0, 0.0, 0.0))
+        mine = dict(options)
 
         def step(x: Any) -> None:
-            decay(target.array, x.array, total.array, live(mine.__getitem__, "rate"), live(advance, mine))
+            decay(target.array, x.array, last.array, total.array, live(mine.__getitem__, "rate"), live(advance, mine))
 
-        return step, mine, (target, total)
+        return step, mine, (target, last, total)
 
     eager, a, results = make()
     step, b, also = make()

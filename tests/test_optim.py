@@ -295,7 +295,7 @@ def test_a_captured_step_follows_the_options(optimizer: Any, by_hand: Callable[.
     @tg.capture(audit=False)
     def step(weights: tg.Tensor) -> tg.Tensor:
         o.zero_grad()
-        loss = (p * p * weights).sum()
+        loss: tg.Tensor = (p * p * weights).sum()
         loss.backward()
         o.step()
         return loss

@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import linecache
 import operator
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -805,18 +806,20 @@ class CompiledStep:
     names: dict[str, Any]
     live: set[str]
     gradients: list[Any]
+    filename: str = field(init=False)
     run: Callable[..., Any] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.filename = f"<captured step {next(_serial)}>"  # tracebacks show its lines
+        linecache.cache[self.filename] = (len(self.source), None, self.source.splitlines(keepends=True), self.filename)
+        weakref.finalize(self, linecache.cache.pop, self.filename, None)
         self.run = self.function(self.names)
 
     def function(self, names: dict[str, Any]) -> Callable[..., Any]:
-        """The function with these meanings of its names; tracebacks show its lines."""
-        filename = f"<captured step {next(_serial)}>"
-        linecache.cache[filename] = (len(self.source), None, self.source.splitlines(keepends=True), filename)
+        """The function with these meanings of its names."""
         scope = dict(names)
-        exec(compile(self.source, filename, "exec"), scope)
-        return scope["step"]  # type: ignore[no-any-return]
+        exec(compile(self.source, self.filename, "exec"), scope)
+        return scope.pop("step")  # type: ignore[no-any-return]  # left in, function and scope would be a cycle
 
     def with_live_results(self, results: Iterable[Any]) -> Callable[..., Any]:
         """The function as it runs if its live calls return these results, one after another."""

@@ -428,7 +428,7 @@ class Capture(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if mode.state.__class__ is not bool:  # part of another captured step, or traced, or watched: it runs as it is
-            return _constants(self.step(*args, **kwargs))  # type: ignore[no-any-return]
+            return self.step(*args, **kwargs)
         arrays: list[Any] = []
         key = (mode.state, dtypes.get_default_dtype(), signature(args, arrays), signature(kwargs, arrays))
         with self._lock:
