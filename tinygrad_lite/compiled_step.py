@@ -72,15 +72,6 @@ class Number:
 
 
 @dataclass(eq=False, slots=True)
-class Branch:
-    """An update was traced under conditions on live numbers; where they fail, `function(**args)` is called instead."""
-
-    conditions: list[tuple[Number, bool]]
-    function: Callable[..., Any]
-    args: dict[str, Any]
-
-
-@dataclass(eq=False, slots=True)
 class Instruction:
     """`function(*args, **named)`.  With `out` it writes there (OUT among args), else it makes the slots `results`."""
 
@@ -94,7 +85,6 @@ class Instruction:
     is_live: bool = False
     is_view: bool = False
     writes: tuple[Slot, ...] = ()
-    branch: Branch | None = None
 
     @property
     def is_copy(self) -> bool:
@@ -104,8 +94,6 @@ class Instruction:
     def reads(self) -> Iterator[Slot]:
         """The slots that it needs."""
         yield from slots_in((self.args, self.named))
-        if self.branch is not None:
-            yield from slots_in(self.branch.args)
 
 
 def slots_in(x: Any) -> Iterator[Slot]:
@@ -214,7 +202,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class TracedNumber:
-    """Stands for a live number while a forward function is traced.  Conditions on it are noted (see `Branch`)."""
+    """Stands for a live number while a forward function is traced, which must not ask for its value."""
 
     __slots__ = ("number", "tracer")
     __hash__ = None  # type: ignore[assignment]
@@ -222,15 +210,10 @@ class TracedNumber:
     def __init__(self, tracer: Tracer, number: Number) -> None:
         self.tracer, self.number = tracer, number
 
-    def __bool__(self) -> bool:
-        truth = bool(self.number.example)
-        self.tracer.conditions.append((self.number, truth))
-        return truth
-
     def _value(self) -> NoReturn:
         raise NotTraceable
 
-    __float__ = __int__ = __index__ = _value
+    __bool__ = __float__ = __int__ = __index__ = _value
 
 
 SIGNS: dict[Any, str] = {
@@ -287,8 +270,6 @@ class Tracer:
     def __init__(self, plain: bool, overwritten: set[int]) -> None:
         self.plain, self.overwritten = plain, overwritten
         self.instructions: list[Instruction] = []
-        self.conditions: list[tuple[Number, bool]] = []
-        self.prelude: list[Instruction] = []
         self.values: dict[Value, Slot] = {}
         self.scalars: dict[Any, Slot] = {}
 
@@ -319,8 +300,7 @@ class Tracer:
 
     def op(self, call: Call) -> None:
         """One op call: traced if possible, else as a whole."""
-        mark, self.conditions, self.prelude = len(self.instructions), [], []
-        scalars = dict(self.scalars)
+        mark, scalars = len(self.instructions), dict(self.scalars)
         try:
             if self.plain:
                 raise NotTraceable
@@ -331,12 +311,6 @@ class Tracer:
             del self.instructions[mark:]
             self.scalars = scalars
             slots = self._whole(call)
-        else:
-            if self.conditions:
-                branch = Branch(self.conditions, call.op.forward, call.arguments(self.bare))
-                for instruction in self.instructions[mark:]:
-                    instruction.branch = branch
-            self.instructions[mark:mark] = self.prelude
         self.values.update(zip(call.outputs, slots, strict=True))
 
     def lasting(self, value: Value) -> Slot:
@@ -354,8 +328,6 @@ class Tracer:
         """The slots that a traced forward returned, if they are what was recorded."""
         if not call.outputs:
             return []
-        if self.conditions:
-            raise NotTraceable  # both ways would have to end in the same memory
         slots = []
         for value, x in zip(call.outputs, made if call.op.residuals else (made,), strict=True):
             if not isinstance(x, Traced) or x.shape != value.shape:
@@ -443,7 +415,7 @@ class Tracer:
         key = (number.key(), dtype)
         if key not in self.scalars:
             self.scalars[key] = slot = Slot("buffer", np.asarray(number.example, dtype))
-            self.prelude.append(Instruction(np.copyto, (OUT, number), slot))
+            self.instructions.append(Instruction(np.copyto, (OUT, number), slot))
         return self.scalars[key]
 
     def reduce(self, ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -639,8 +611,7 @@ def write_in_place(instructions: list[Instruction], kept: set[Slot]) -> list[Ins
             continue
         place = place_of(target)
         between = instructions[j + 1 : i]
-        if instructions[j].branch is not instruction.branch or any(
-                place is place_of(s) for k in between for s in (*k.reads(), *k.writes, *((k.out,) if k.out else ()))):
+        if any(place is place_of(s) for k in between for s in (*k.reads(), *k.writes, *((k.out,) if k.out else ()))):
             continue
         if made.get(place, i) == i:
             made[place] = j
@@ -759,24 +730,9 @@ class Writer:
 
     def lines(self, instructions: list[Instruction]) -> Iterator[str]:
         """The statements of a list of instructions."""
-        branch: Branch | None = None
         for instruction in instructions:
-            if instruction.is_view and instruction.results[0].memory is not None:
-                continue
-            if instruction.branch is not branch:
-                yield from self._otherwise(branch)
-                branch = instruction.branch
-                if branch is not None:
-                    tests = dict.fromkeys(("" if truth else "not ") + self.text(n) for n, truth in branch.conditions)
-                    yield f"if {' and '.join(tests)}:"
-            yield ("    " if branch is not None else "") + self.line(instruction)
-        yield from self._otherwise(branch)
-
-    def _otherwise(self, branch: Branch | None) -> Iterator[str]:
-        if branch is not None:
-            args = ", ".join(f"{name}={self.text(x)}" for name, x in branch.args.items())
-            yield "else:"
-            yield f"    {self.function(branch.function)}({args})"
+            if not (instruction.is_view and instruction.results[0].memory is not None):
+                yield self.line(instruction)
 
     def returned(self, x: Any) -> str:
         """The result of the step as source text: the same structure, with a new Tensor for each that was returned."""
