@@ -24,11 +24,15 @@ class Network:
     parameters: dict[str, Any]
     examples: Callable[[int], tuple[Any, Any]]
     loss: str
+    penalty: bool
 
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    """A network of depth 1 to 4, in float64; with examples in rows (through `linear` or `@`) or in columns."""
+    """A network of depth 1 to 4, in float64; with examples in rows (through `linear` or `@`) or in columns.
+
+    It may be computed anew where the loss uses it again, and its scores may be penalised.
+    """
     style = draw(st.sampled_from(["linear", "rows", "columns"]))
     loss = draw(st.sampled_from(LOSSES if style != "columns" else LOSSES[4:]))
     square = draw(st.booleans())
@@ -37,6 +41,7 @@ def networks(draw: st.DrawFn) -> Network:
     activations = [draw(st.sampled_from(["tanh", "sigmoid", "relu"])) for _ in range(depth)]
     biased = [draw(st.booleans()) for _ in range(depth)]
     shared, residual = square and draw(st.booleans()), square and draw(st.booleans())
+    repeated, penalty = draw(st.booleans()), draw(st.booleans())
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     parameters: dict[str, Any] = {}
     layers = []
@@ -65,6 +70,12 @@ def networks(draw: st.DrawFn) -> Network:
         raise AssertionError
 
     def f(X: Any, y: Any) -> Any:
+        if not penalty:
+            return data_loss(X, y)
+        z = scores(X)
+        return data_loss(X, y) + 0.1 * (z * tg.tanh(scores(X))).sum() / X.shape[axis]
+
+    def data_loss(X: Any, y: Any) -> Any:
         z, count = scores(X), X.shape[axis]
         if loss.startswith("cross_entropy"):
             return tg.nn.functional.cross_entropy(z, y)
@@ -75,9 +86,9 @@ def networks(draw: st.DrawFn) -> Network:
         if loss == "explicit cross_entropy":
             return -(y * tg.log(tg.softmax(z, 1 - axis))).sum() / count
         if loss == "explicit mse":
-            return ((z - y) ** 2).sum() / (2 * count)
+            return ((z - y) * ((scores(X) if repeated else z) - y)).sum() / (2 * count)
         s = tg.sigmoid(z)
-        return -(y * tg.log(s) + (1 - y) * tg.log(1 - s)).mean()
+        return -(y * tg.log(s) + (1 - y) * tg.log(1 - (tg.sigmoid(scores(X)) if repeated else s))).mean()
 
     def examples(count: int) -> tuple[Any, Any]:
         X, k = rng.normal(size=(count, sizes[0])), sizes[-1]
@@ -90,4 +101,5 @@ def networks(draw: st.DrawFn) -> Network:
         return (tg.tensor(X.T), tg.tensor(y.T)) if axis else (tg.tensor(X), tg.tensor(y))
 
     description = f"{style} {sizes} {activations} biased={biased} shared={shared} residual={residual} {loss}"
-    return Network(description, f, parameters, examples, loss)
+    description += f" repeated={repeated} penalty={penalty}"
+    return Network(description, f, parameters, examples, loss, penalty)

@@ -9,7 +9,7 @@ import threading
 import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
@@ -330,6 +330,71 @@ def test_grad_modes_nest_and_survive_errors() -> None:
     assert tg.is_grad_enabled()
 
 
+def test_set_grad_enabled_as_a_decorator_holds_inside_of_calls_only() -> None:
+    @tg.set_grad_enabled(False)
+    def off() -> bool:
+        return tg.is_grad_enabled()
+
+    assert tg.is_grad_enabled()
+    assert not off()
+    with tg.no_grad():
+        on = tg.set_grad_enabled(True)(tg.is_grad_enabled)
+        assert not tg.is_grad_enabled()
+        assert on()
+    tg.set_grad_enabled(mode=False)
+    assert not tg.is_grad_enabled()
+    tg.set_grad_enabled(mode=True)
+
+
+def test_grad_modes_decorate_without_parentheses() -> None:
+    @tg.no_grad
+    def off() -> bool:
+        """Docs."""
+        return tg.is_grad_enabled()
+
+    @tg.enable_grad
+    def on() -> bool:
+        return tg.is_grad_enabled() and not off()
+
+    assert (off.__name__, off.__doc__, off()) == ("off", "Docs.", False)
+    with tg.no_grad():
+        assert on()
+
+
+def test_a_grad_mode_holds_in_each_step_of_a_generator() -> None:
+    seen = []
+
+    @tg.no_grad()
+    def steps() -> Iterator[Any]:
+        for i in range(3):
+            seen.append(tg.is_grad_enabled())
+            try:
+                seen.append((yield i))
+            except KeyError:
+                seen.append("caught")
+        return "end"
+
+    generator: Any = steps()
+    assert next(generator) == 0
+    assert tg.is_grad_enabled()
+    assert generator.send("a") == 1
+    assert generator.throw(KeyError()) == 2
+    assert tg.is_grad_enabled()
+    with pytest.raises(StopIteration, match="end"):
+        next(generator)
+    assert seen == [False, "a", False, "caught", False, None]
+
+    generator = steps()
+    next(generator)
+    with pytest.raises(ValueError, match="mine"):
+        generator.throw(ValueError("mine"))
+    assert tg.is_grad_enabled()
+    generator = steps()
+    next(generator)
+    generator.close()
+    assert tg.is_grad_enabled()
+
+
 def test_a_failing_vjp_restores_the_mode() -> None:
     @tg.op
     def broken(x: Array) -> Array:
@@ -520,6 +585,60 @@ def test_value_and_grad_takes_structures() -> None:
     assert (values(gradients["w"]), values(gradients["layers"][0])) == ([6.0, 8.0], [2.0, 4.0])
     _, (g,) = tg.value_and_grad(lambda a, b: (a * 2).sum(), argnums=[1])(tg.tensor([1.0]), tg.tensor([5.0]))
     assert values(g) == [0.0]
+
+
+def test_value_and_grad_takes_named_tuples() -> None:
+    class Params(NamedTuple):
+        w: tg.Tensor
+        b: tg.Tensor
+
+    _, g = tg.value_and_grad(lambda p: (p.w * 3 + p.b).sum())(Params(tg.tensor([1.0, 2.0]), tg.tensor([4.0])))
+    assert isinstance(g, Params)
+    assert (values(g.w), values(g.b)) == ([3.0, 3.0], [2.0])
+
+
+def test_value_and_grad_of_value_and_grad() -> None:
+    def slope(x: tg.Tensor) -> Any:
+        return tg.value_and_grad(lambda x: (x**4).sum())(x)[1].sum()
+
+    def value(x: tg.Tensor) -> Any:
+        return tg.value_and_grad(lambda x: (x**4).sum())(x)[0]
+
+    def mixed(x: tg.Tensor) -> Any:  # the inner function differentiates with respect to something else
+        return tg.value_and_grad(lambda w: (w * w * x**3).sum())(tg.tensor([5.0]))[1].sum()
+
+    x = tg.tensor([2.0])
+    assert values(tg.value_and_grad(slope)(x)[1]) == [48.0]
+    assert values(tg.value_and_grad(value)(x)[1]) == [32.0]
+    assert values(tg.value_and_grad(mixed)(x)[1]) == [120.0]
+    y = leaf(2.0)
+    slope(y * 1).backward()
+    assert values(y.grad) == [48.0]
+    with tg.no_grad():
+        assert not slope(y).requires_grad
+
+
+def test_value_and_grad_is_right_if_the_function_writes_to_its_argument() -> None:
+    def f(w: tg.Tensor) -> Any:
+        w.mul_(2)
+        return w.sum()
+
+    with pytest.raises(RuntimeError, match="leaf"):
+        tg.value_and_grad(f)(tg.tensor([1.0]))
+    assert values(tg.value_and_grad(f)(leaf(1.0) * 1)[1]) == [2.0]
+
+
+def test_value_and_grad_leaves_no_garbage(no_collector: None) -> None:
+    def f(params: dict[str, tg.Tensor]) -> Any:
+        return (params["w"] ** 2).sum()
+
+    params = {"w": tg.ones(3)}
+    vg = tg.value_and_grad(f)
+    vg(params)
+    before = len(gc.get_objects())
+    for _ in range(10):
+        vg(params)
+    assert len(gc.get_objects()) < before + 10
 
 
 def test_inputs_that_do_not_require_grad() -> None:

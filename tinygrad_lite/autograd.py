@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
@@ -16,17 +17,19 @@ from .custom import Function as Function
 from .custom import FunctionCtx as FunctionCtx
 from .custom import once_differentiable as once_differentiable
 from .graph import Observer, mode, switch_grad
-from .walk import own, walk
+from .walk import collect, expand, own, walk
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
-         retain_graph: bool | None = None, create_graph: bool = False, allow_unused: bool = False) -> tuple[Any, ...]:
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool = False, *, materialize_grads: bool = False) -> tuple[Any, ...]:
     """The gradients of the outputs, weighted by `grad_outputs`, with respect to each of the inputs; no `.grad` changes.
 
     With `create_graph` they can be differentiated again.  An input that the outputs do not depend on raises
-    RuntimeError, or with `allow_unused` has the gradient None.
+    RuntimeError, or with `allow_unused` has the gradient None, with `materialize_grads` zeros.  `only_inputs` has no
+    effect, as in PyTorch.
 
     >>> import tinygrad_lite as tg
     >>> x = tg.tensor(2.0, requires_grad=True)
@@ -50,6 +53,9 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     result: list[Tensor | None] = []
     for i, node in enumerate(nodes):
         if node not in found:
+            if materialize_grads:
+                result.append(Tensor(np.zeros_like(ins[i].array)))
+                continue
             if not allow_unused:
                 raise RuntimeError("One of the differentiated Tensors appears to not have been used in the graph. "
                                    "Set allow_unused=True if this is the desired behavior "
@@ -66,7 +72,9 @@ def value_and_grad(
 ) -> Callable[..., tuple[Tensor, Any]]:
     """A function that returns `(function(*args), its gradients)` with respect to the arguments at `argnums`.
 
-    Arguments may be Tensors, or tuples, lists and dicts of Tensors; the gradients have the same structure.
+    Arguments may be Tensors, or tuples, lists and dicts of Tensors; the gradients have the same structure.  They and
+    the value are constants, unless an argument or another tensor that the function uses requires grad: then they have a
+    history, to be differentiated again (not inside `no_grad`, which saves the work).
 
     >>> import tinygrad_lite as tg
     >>> f = tg.value_and_grad(lambda w: (w * w).sum())
@@ -77,48 +85,63 @@ def value_and_grad(
 
     @functools.wraps(function)
     def both(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
-        leaves: list[Tensor] = []
-
-        def fresh(x: Any) -> Any:
-            if isinstance(x, graph.Tensor):
-                leaves.append(Tensor(x.array).as_new_leaf())
-                return leaves[-1]
-            if isinstance(x, dict):
-                return {k: fresh(v) for k, v in x.items()}
-            if isinstance(x, (list, tuple)):
-                return type(x)(fresh(v) for v in x)
-            raise TypeError("value_and_grad: argument must be a Tensor or a structure of Tensors, "
-                            f"got {type(x).__name__}")
-
+        recording = graph.is_grad_enabled()
         given = list(args)
+        inputs: list[Tensor] = []
         for n in numbers:
-            given[n] = fresh(args[n])
+            given[n] = _map_tensors(functools.partial(_fresh_input, inputs, recording), args[n])
         with enable_grad():
             value = function(*given, **kwargs)
-        constant = value.node is None  # it depends on none of them
-        gradients = iter([None] * len(leaves) if constant else grad(value, leaves, allow_unused=True))
-
-        def pack(x: Any) -> Any:
-            if isinstance(x, graph.Tensor):
-                g = next(gradients)
-                return Tensor(np.zeros_like(x.array)) if g is None else g
-            if isinstance(x, dict):
-                return {k: pack(v) for k, v in x.items()}
-            return type(x)(pack(v) for v in x)
-
-        with no_grad():
-            packed = tuple(pack(args[n]) for n in numbers)
-        return value.detach(), packed[0] if isinstance(argnums, int) else packed
+        if not isinstance(value, graph.Tensor):
+            raise TypeError(f"value_and_grad: the function must return a Tensor, got {type(value).__name__}")
+        create = recording and _depends_on_others(value, inputs)
+        if value.node is None:  # it depends on none of them
+            gradients = tuple(Tensor(np.zeros_like(x.array)) for x in inputs)
+        else:
+            gradients = grad(value, inputs, create_graph=create, materialize_grads=True)
+        each = iter(gradients)
+        packed = tuple(_map_tensors(lambda _: next(each), args[n]) for n in numbers)
+        return value if create else value.detach(), packed[0] if isinstance(argnums, int) else packed
 
     return both
 
 
-class _GradMode(contextlib.ContextDecorator):
-    """A grad mode as context manager and decorator."""
+def _map_tensors(function: Callable[[Any], Any], x: Any) -> Any:
+    """A structure (a Tensor, or tuples, lists and dicts of them) with `function` applied to each Tensor."""
+    if isinstance(x, graph.Tensor):
+        return function(x)
+    if isinstance(x, dict):
+        return {k: _map_tensors(function, v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        parts = [_map_tensors(function, v) for v in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    raise TypeError(f"value_and_grad: argument must be a Tensor or a structure of Tensors, got {type(x).__name__}")
 
-    on: bool
 
-    def __init__(self) -> None:
+def _depends_on_others(value: Tensor, inputs: list[Tensor]) -> bool:
+    """Whether gradients may be wanted of `value` beside those with respect to the inputs."""
+    nodes = frozenset(x.node for x in inputs if x.node is not None)
+    return any(not x.is_leaf for x in inputs) or any(n.op is None and n not in nodes for n in collect([value], nodes))
+
+
+def _fresh_input(inputs: list[Tensor], recording: bool, x: Tensor) -> Tensor:
+    """What the function gets for x; `inputs` gets what to differentiate with respect to.
+
+    That is a new leaf, so that x plays no part, or where x has a history that may be wanted an alias that leads to it.
+    """
+    if not recording or x.node is None:
+        inputs.append(Tensor(x.array).as_new_leaf())
+        return inputs[-1]
+    node = expand(x, x.array.shape).node
+    inputs.append(Tensor(x.array, node))
+    return Tensor(x.array, node)  # another Tensor: the function may write to it
+
+
+class _GradMode:
+    """A grad mode as context manager and as decorator of functions and generator functions."""
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
@@ -128,40 +151,90 @@ class _GradMode(contextlib.ContextDecorator):
         switch_grad(self._before.pop())
 
     def __call__(self, function: F) -> F:
-        cls = type(self)
+        on = self.on
+        if inspect.isgeneratorfunction(function):
+            return cast(F, _in_steps(on, function))
 
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with cls():
+            with _GradMode(on):
                 return function(*args, **kwargs)
 
         return cast(F, inside)
 
 
-class no_grad(_GradMode):
-    """Context manager and decorator: record nothing."""
+def _in_steps(on: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator function of which each step runs in a grad mode, and nothing between the steps."""
 
-    on = False
+    @functools.wraps(function)
+    def steps(*args: Any, **kwargs: Any) -> Any:
+        generator = function(*args, **kwargs)
+        go_on, what = generator.send, None
+        while True:
+            try:
+                with _GradMode(on):
+                    value = go_on(what)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                what = None  # an error that was thrown in must not be held by its own traceback
+            try:
+                what = yield value
+                go_on = generator.send
+            except GeneratorExit:
+                with _GradMode(on):
+                    generator.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  (the generator's to handle)
+                go_on, what = generator.throw, error
+
+    return steps
+
+
+class no_grad(_GradMode):
+    """Context manager and decorator: record nothing.
+
+    >>> import tinygrad_lite as tg
+    >>> @tg.no_grad
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(tg.ones(2, requires_grad=True)).requires_grad
+    False
+    """
+
+    def __new__(cls, function: Any = None) -> Any:
+        """`@no_grad` is `@no_grad()`."""
+        return super().__new__(cls) if function is None else _GradMode(False)(function)
+
+    def __init__(self) -> None:
+        super().__init__(False)
 
 
 class enable_grad(_GradMode):
     """Context manager and decorator: record, also inside `no_grad`."""
 
-    on = True
+    def __new__(cls, function: Any = None) -> Any:
+        """`@enable_grad` is `@enable_grad()`."""
+        return super().__new__(cls) if function is None else _GradMode(True)(function)
+
+    def __init__(self) -> None:
+        super().__init__(True)
 
 
-class set_grad_enabled(contextlib.ContextDecorator):
-    """Switch recording on or off, at once; as a context manager, until its end."""
+class set_grad_enabled(_GradMode):
+    """Switch recording on or off, at once; as a context manager, until its end; as a decorator, in each call only."""
 
     def __init__(self, mode: bool) -> None:
-        self._before = switch_grad(mode)
-        self.mode = mode
-
-    def __enter__(self) -> None:
-        switch_grad(self.mode)
+        super().__init__(bool(mode))
+        self._at_first = switch_grad(self.on)
 
     def __exit__(self, *_: Any) -> None:
-        switch_grad(self._before)
+        super().__exit__()
+        switch_grad(self._at_first)
+
+    def __call__(self, function: F) -> F:
+        switch_grad(self._at_first)
+        return super().__call__(function)
 
 
 @contextlib.contextmanager

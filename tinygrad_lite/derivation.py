@@ -17,13 +17,15 @@ from . import backend, ops
 from ._tensor import Tensor
 from .autograd import no_grad, observing
 from .call import arguments_of
-from .expression import NOISE, Algebra, Expr, UnknownSizeError, agree, evaluate
+from .expression import NOISE, SAFE_LOG, Algebra, Expr, UnknownSizeError, agree, evaluate
+from .ops.fused import one_hot_along
 from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two
-PRODUCTS = {"matmul", "contract"}
-ARITHMETIC = NOISE | {"add", "sub", "mul", "div", "neg", "pow", "transpose", "reshape", "permute",
-                      "gt", "ge", "lt", "le", "eq", "ne"}
+PRODUCTS = {ops.matmul.op, ops.contract.op}
+ARITHMETIC = NOISE | {f.op for f in (
+    ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow, ops.transpose, ops.reshape, ops.permute,
+    ops.gt, ops.ge, ops.lt, ops.le, ops.eq, ops.ne)}
 
 
 @dataclass(frozen=True)
@@ -139,21 +141,24 @@ class _Reader:
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def read(self, runs: list[list[Call]], known: dict[Value, Expr]) -> None:
-        """Make the expression of each call, which is given as it is in each run."""
+    def read(self, runs: list[list[Call]], known: dict[Value, Expr], fused: bool = False) -> None:
+        """Make the expression of each call, which is given as it is in each run; `fused`: calls that define an op."""
         if any([c.op for c in calls] != [c.op for c in runs[0]] for calls in runs):
             raise UnknownSizeError
         for calls in zip(*runs, strict=True):
-            op = calls[0].op
+            op = SAFE_LOG if fused and calls[0].op is ops.log.op else calls[0].op
             args = tuple(self.operand(xs, known) for xs in zip(*(c.operands for c in calls), strict=True))
-            settings = tuple(tuple(s.array if isinstance(s, Value) else s for s in c.settings) for c in calls)
+            settings = tuple(map(_settings, calls))
             outputs = [tuple(_host(v.array) for v in vs) for vs in zip(*(c.outputs for c in calls), strict=True)]
             made = None
             if op.tex is None and op.definition is not None:
-                made = self.composed(op.definition, calls[0], args, settings, outputs[0])
+                made = self.composed(op.definition, calls, args, outputs[0])
             known[calls[0].outputs[0]] = made or self.algebra.build(op, args, settings, outputs[0])
             for name, v, values in zip(op.residuals, calls[0].outputs[1:], outputs[1:], strict=True):
-                known[v] = self.composed(op.rules[name], calls[0], args, settings, values) or self.algebra.given(values)
+                if name not in op.rules:
+                    raise ValueError(f"explain: {op.name} keeps {name} and does not say what that is; give it a rule "
+                                     f"with @{op.name}.residual({name!r})")
+                known[v] = self.composed(op.rules[name], calls, args, values) or self.algebra.given(values)
             self.name_gradient(calls[0].outputs[0])
 
     def operand(self, xs: tuple[Any, ...], known: dict[Value, Expr]) -> Any:
@@ -175,32 +180,33 @@ class _Reader:
                 self.algebra.data.add(made)
         return made
 
-    def composed(self, function: Any, call: Call, args: tuple[Any, ...], settings: tuple[tuple[Any, ...], ...],
+    def composed(self, function: Any, calls: tuple[Call, ...], args: tuple[Any, ...],
                  values: tuple[Any, ...]) -> Expr | None:
-        """The expression of a composition of ops - a definition, the rule of a residual - found by running it.
+        """The expression of a composition of ops - a definition, the rule of a residual - found by running it on the
+        operands of a call, which is given as it is in each run.
 
         None if it does not have these values.
         """
         known: dict[Value, Expr] = {}
         runs, results = [], []
-        for r in range(len(self.sizes)):
+        for call in calls:
             recorder = Recorder()
 
-            def tensor(e: Any, r: int = r, recorder: Recorder = recorder) -> Any:
-                if e is None or isinstance(e, tuple):
-                    return e and [tensor(x, r, recorder) for x in e]
-                if e.number is not None:
-                    return e.values[r]
-                array = np.asarray(e.values[r])
+            def tensor(x: Any, e: Any, recorder: Recorder = recorder) -> Any:
+                if isinstance(x, list):
+                    return list(map(tensor, x, e))
+                if not isinstance(x, Value):
+                    return x
+                array = _host(x.array)
                 known[recorder.value(array)] = e
                 return Tensor(array)
 
-            given = dict(zip(call.op.operands, map(tensor, args), strict=True))
-            given |= dict(zip(call.op.settings, settings[r], strict=True))
+            given = dict(zip(call.op.operands, map(tensor, call.operands, args), strict=True))
+            given |= dict(zip(call.op.settings, _settings(call), strict=True))
             with no_grad(), observing(recorder):
                 results.append(recorder.value(function(**{n: given[n] for n in arguments_of(function)}).array))
             runs.append([c for c in recorder.calls if isinstance(c, Call)])
-        self.read(runs, known)
+        self.read(runs, known, fused=True)
         made = known[results[0]]
         return made if all(map(agree, made.values, values)) else None
 
@@ -231,7 +237,7 @@ class _Reader:
         chosen = [(v, e) for v, e in given if v.name and (v.role == "input" or v.name in self.symbols)]
         for v, e in sorted(chosen, key=lambda pair: pair[0].number):
             self.names[e] = v.name or ""
-        factors = {x for e in _below(self.known.values()) if e.op is not None and e.op.name in PRODUCTS
+        factors = {x for e in _below(self.known.values()) if e.op in PRODUCTS
                    for child in e.children() for x in (child, *child.children())}
         layer = 0
         for v, e in sorted(given, key=lambda pair: pair[0].number):
@@ -255,11 +261,11 @@ class _Reader:
         affine: set[Expr] = set()
         extended: dict[Expr, bool] = {}  # whether each use of it is one more term of such a sum
         for e in everything:
-            name = e.op.name if e.op is not None else ""
-            if e.shape and (name in PRODUCTS or (name == "add" and any(x in affine for x in e.children()))):
+            is_sum = e.op is ops.add.op
+            if e.shape and (e.op in PRODUCTS or (is_sum and any(x in affine for x in e.children()))):
                 affine.add(e)
             for x in e.children():
-                extended[x] = extended.get(x, True) and name == "add" and e in affine
+                extended[x] = extended.get(x, True) and is_sum and e in affine
         layer = 0
         for e in everything:
             if e.op is None or e is loss:
@@ -270,7 +276,7 @@ class _Reader:
             elif _is_activation(e):
                 number = self.names.get(e.args[0], "").removeprefix("z")
                 self.names[e] = self.free(f"a{number if number.isdigit() else max(layer, 1)}", "a1")
-            elif e.op.name == "one_hot_along":
+            elif e.op is one_hot_along.op:
                 self.names[e] = self.free("y", "Y", "y1")
         self.names[loss] = self.free("L", "J", "loss")
         return loss
@@ -302,7 +308,7 @@ class _Reader:
         costly: set[Expr] = set()
         for e in everything:
             weight[e] = 1 + sum(1 if x in self.names else weight[x] for x in e.children())
-            if e.op is not None and (e.op.name not in ARITHMETIC or any(x in costly for x in e.children())):
+            if e.op is not None and (e.op not in ARITHMETIC or any(x in costly for x in e.children())):
                 costly.add(e)
             if e.op is None and e.number is None and e not in self.names:
                 self.names[e] = self.free("c1")
@@ -311,6 +317,10 @@ class _Reader:
                 self.names[e] = self.free(*whose, "h1" if e in forward else "g1")
             if e in self.names:
                 costly.discard(e)
+
+
+def _settings(call: Call) -> tuple[Any, ...]:
+    return tuple(s.array if isinstance(s, Value) else s for s in call.settings)
 
 
 def _host(array: Any) -> Any:

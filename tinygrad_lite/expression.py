@@ -23,7 +23,13 @@ Scale: TypeAlias = tuple[Fraction, int]
 """A number: a fraction times a power of the batch size m."""
 
 ONE: Scale = (Fraction(1), 0)
-NOISE = {"clone", "expand", "to_device", "to_dtype"}
+NOISE = {f.op for f in (ops.clone, ops.expand, ops.to_device, ops.to_dtype)}
+"""Ops that change nothing that a formula shows."""
+
+
+SAFE_LOG = Op(ops.log.op.forward, tex=ops.log.op.tex, promotion="float", promoted=None, view=False, residuals=())
+"""The logarithm in the definition of a fused op: it is written like any other, but the op computes it so that
+log softmax(z), log σ(z) and log (1 - σ(z)) do not overflow."""
 
 
 class UnknownSizeError(Exception):
@@ -94,6 +100,7 @@ def evaluate(e: Expr, known: dict[Expr, Any], run: int = 0, *, top: bool = False
 
 
 def _call(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
+    operands = tuple(np.asarray(x) if isinstance(x, np.generic) else x for x in operands)
     arguments = dict(zip((*op.operands, *op.settings), (*operands, *settings), strict=True))
     with np.errstate(all="ignore"):
         result = op.forward(**arguments)
@@ -163,7 +170,7 @@ class Algebra:
         op = getattr(op, "op", op)
         if settings is None:
             settings = (tuple(op.signature.parameters[s].default for s in op.settings),) * len(self.sizes)
-        key = (op.name, id(op), args, repr(settings))
+        key = (op, args, repr(settings))
         if key not in self._table:
             if values is None:
                 values = tuple(_call(op, tuple(_in_run(x, r) for x in args), s) for r, s in enumerate(settings))
@@ -182,7 +189,7 @@ class Algebra:
             if bare != args:
                 best = self._attempt(plain, lambda e: self.apply(plain.op, bare, plain.settings)) or plain
             assert plain.op is not None
-            for rule in (_usual_dim, RULES.get(plain.op.name)):
+            for rule in (_usual_dim, RULES.get(plain.op)):
                 simpler = rule and self._attempt(best, lambda e, rule=rule: rule(self, e))  # type: ignore[misc]
                 best = simpler or best
             self._simplified[plain] = best
@@ -198,23 +205,23 @@ class Algebra:
 
     # --- numbers in front ---------------------------------------------------------------------------------------------
 
-    def looks(self, e: Expr, name: str) -> bool:
+    def looks(self, e: Expr, function: Any) -> bool:
         """Whether it is this op, and may be looked into."""
-        return e.op is not None and e.op.name == name and e not in self.opaque
+        return e.op is function.op and e not in self.opaque
 
     def split(self, e: Expr) -> tuple[Scale, Expr | None]:
         """The number in front, and the rest: None if it is a number and nothing else."""
         if e.number is not None:
             return e.number, None
-        if self.looks(e, "expand") and e.args[0].number is not None:
+        if self.looks(e, ops.expand) and e.args[0].number is not None:
             return e.args[0].number, None
-        if self.looks(e, "neg"):
+        if self.looks(e, ops.neg):
             scale, rest = self.split(e.args[0])
             return _times(scale, (Fraction(-1), 0)), rest
-        if self.looks(e, "mul") and e.args[0].number:
+        if self.looks(e, ops.mul) and e.args[0].number:
             scale, rest = self.split(e.args[1])
             return _times(e.args[0].number, scale), rest
-        if self.looks(e, "div"):
+        if self.looks(e, ops.div):
             (c, x), (d, y) = map(self.split, e.args)
             if d[0] and (c, d) != (ONE, ONE):
                 return _times(c, _inverse(d)), self.ratio(x, y)
@@ -225,15 +232,15 @@ class Algebra:
         if rest is None:
             return self.number(scale)
         if scale[0] < 0:
-            if self.looks(rest, "sub") and not rest.args[0].number:
+            if self.looks(rest, ops.sub) and not rest.args[0].number:
                 return self.scaled((-scale[0], scale[1]), self.apply(ops.sub, rest.args[::-1]))
             return self.apply(ops.neg, (self.scaled((-scale[0], scale[1]), rest),))
         if scale == ONE:
             return rest
-        if self.looks(rest, "sum"):
+        if self.looks(rest, ops.sum):
             return self.apply(ops.mul, (self.number(scale), rest))
         above, below = map(self.number, parts_of(scale))
-        if self.looks(rest, "div"):
+        if self.looks(rest, ops.div):
             over, under = (None if x.number == ONE else x for x in rest.args)
             return self.apply(ops.div, (self.scaled(parts_of(scale)[0], over), self.scaled(parts_of(scale)[1], under)))
         if above.number != ONE:
@@ -246,17 +253,17 @@ class Algebra:
             return x or y
         for a, b in ((x, y), (y, x)):
             factors = self._factors(a)
-            if self.looks(b, "div") and b.args[1] in factors:
+            if self.looks(b, ops.div) and b.args[1] in factors:
                 factors.remove(b.args[1])
                 rest: Expr = b.args[0]
                 for f in factors:
                     rest = self.build(ops.mul, (f, rest))
                 return rest
-            for name in ("add", "sub"):
-                if self.looks(b, name) and any(self._divides(t, factors) for t in b.args):
+            for function in (ops.add, ops.sub):
+                if self.looks(b, function) and any(self._divides(t, factors) for t in b.args):
                     return self.build(b.op, tuple(self.build(ops.mul, (a, t)) for t in b.args))
         for a, b in ((x, y), (y, x)):
-            if self.looks(a, "div") and a.args[0].number == ONE:
+            if self.looks(a, ops.div) and a.args[0].number == ONE:
                 return self.ratio(b, a.args[1])
         return self.apply(ops.pow, (x, self.number((Fraction(2), 0)))) if x is y else self.apply(ops.mul, (x, y))
 
@@ -264,17 +271,17 @@ class Algebra:
         """x / y for parts without a number in front; a quotient above goes on below: a / b / c = a / (b ⊙ c)."""
         if y is None:
             return x
-        if x is not None and self.looks(x, "div"):
+        if x is not None and self.looks(x, ops.div):
             x, y = x.args[0], self.product(x.args[1], y)
         return self.apply(ops.div, (x or self.number(ONE), y))
 
     def _factors(self, e: Expr, depth: int = 4) -> list[Expr]:
-        looks = depth > 0 and self.looks(e, "mul")  # no further down: products may be as long as the user's loops
+        looks = depth > 0 and self.looks(e, ops.mul)  # no further down: products may be as long as the user's loops
         return [f for x in e.args for f in self._factors(x, depth - 1)] if looks else [e]
 
     def _divides(self, e: Expr, factors: list[Expr]) -> bool:
         rest = self.split(e)[1]
-        return rest is not None and self.looks(rest, "div") and rest.args[1] in factors
+        return rest is not None and self.looks(rest, ops.div) and rest.args[1] in factors
 
     def dims_setting(self, dims: tuple[int, ...], keepdim: bool) -> tuple[tuple[Any, ...], ...]:
         """The settings of a reduction along these axes."""
@@ -286,7 +293,7 @@ def _in_run(x: Any, run: int) -> Any:
 
 
 def _bare(e: Expr | None, elementwise: bool) -> Expr | None:
-    while e is not None and e.op is not None and e.op.name in (NOISE if elementwise else NOISE - {"expand"}):
+    while e is not None and e.op is not None and e.op in (NOISE if elementwise else NOISE - {ops.expand.op}):
         e = e.args[0]
     return e
 
@@ -362,9 +369,9 @@ def _logistic(w: Algebra, first: Expr, second: Expr) -> Expr | None:
     """a (1 - b) - (1 - a) b = a - b, which is how binary cross entropy meets the sigmoid."""
 
     def halves(e: Expr) -> list[tuple[Expr, Expr]]:
-        if not w.looks(e, "mul"):
+        if not w.looks(e, ops.mul):
             return []
-        return [(p, q.args[1]) for p, q in (e.args, e.args[::-1]) if w.looks(q, "sub") and q.args[0].number == ONE]
+        return [(p, q.args[1]) for p, q in (e.args, e.args[::-1]) if w.looks(q, ops.sub) and q.args[0].number == ONE]
 
     for a, b in halves(first):
         if (b, a) in halves(second):
@@ -381,7 +388,7 @@ def _sum(w: Algebra, e: Expr) -> Expr | None:
     if x is None:
         return None
     if e.shape == ():
-        while w.looks(x, "sum"):
+        while w.looks(x, ops.sum):
             x = x.args[0]
         return w.scaled(c, w.apply(ops.sum, (x,)))
     sums = w.apply(e.op, (x,), e.settings)
@@ -414,9 +421,9 @@ def _sum_to(w: Algebra, e: Expr) -> Expr | None:
 def _transpose(w: Algebra, e: Expr) -> Expr | None:
     x, ndim = e.args[0], len(e.shape)
     dims = tuple(sorted(d % ndim - ndim for d in e.settings[0]))
-    if w.looks(x, "transpose") and tuple(sorted(d % ndim - ndim for d in x.settings[0])) == dims:
+    if w.looks(x, ops.transpose) and tuple(sorted(d % ndim - ndim for d in x.settings[0])) == dims:
         return x.args[0]  # type: ignore[no-any-return]
-    if w.looks(x, "matmul") and ndim == 2 and any(w.looks(y, "transpose") for y in x.args):
+    if w.looks(x, ops.matmul) and ndim == 2 and any(w.looks(y, ops.transpose) for y in x.args):
         return w.build(x.op, tuple(w.build(e.op, (y,), e.settings) for y in x.args[::-1]))
     return w.apply(e.op, (x,), (dims,) * len(w.sizes))
 
@@ -440,6 +447,7 @@ def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
         tuple(usual if n == "dim" else s for n, s in zip(e.op.settings, run, strict=True)) for run in e.settings))
 
 
-RULES: dict[str, Callable[[Algebra, Expr], Expr | None]] = {
-    "add": _add, "clone": _same, "div": _div, "expand": _same, "mean": _mean, "mul": _mul, "neg": _neg, "pow": _pow,
-    "reshape": _same, "sub": _sub, "sum": _sum, "sum_to": _sum_to, "transpose": _transpose}
+RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rule in (
+    (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.expand, _same), (ops.mean, _mean), (ops.mul, _mul),
+    (ops.neg, _neg), (ops.pow, _pow), (ops.reshape, _same), (ops.sub, _sub), (ops.sum, _sum), (ops.sum_to, _sum_to),
+    (ops.transpose, _transpose))}

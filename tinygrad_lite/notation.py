@@ -15,6 +15,7 @@ from html import escape
 from string import Formatter
 from typing import Any, Literal
 
+from . import ops
 from .expression import Expr, Scale, parts_of
 from .operation import Op
 
@@ -77,7 +78,7 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
         return number(e.number)
     assert e.op is not None
     template, level, needs = _template(e.op)
-    if e.op.name == "mul" and e.args[0].number is not None:
+    if e.op is ops.mul.op and e.args[0].number is not None:
         template, level, needs = _SCALED
 
     def operand(x: Any, name: str) -> tuple[str, int]:
@@ -101,7 +102,7 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
 
 def _factor(e: Expr) -> Expr:
     """What a number stands in front of; else the expression itself."""
-    scaled = e.op is not None and e.op.name == "mul" and e.args[0].number is not None
+    scaled = e.op is ops.mul.op and e.args[0].number is not None
     return e.args[1] if scaled else e
 
 
@@ -113,7 +114,7 @@ def setting(name: str, value: Any, e: Expr) -> str:
     if name == "dim":
         axes = (value,) if isinstance(value, int) else tuple(value or ())
         ndim = len(next(e.children()).shape)
-        return "" if not axes or len(axes) == ndim else ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
+        return "" if len(axes) in (0, ndim) or not ndim else ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
     if name == "key":
         parts = [p for p in value if p is not Ellipsis] if isinstance(value, tuple) else [value]
         return ", ".join(_slice(p) for p in parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import json
 import keyword
 import re
 import textwrap
@@ -19,30 +20,29 @@ from typing import Any
 
 import numpy as np
 
+from . import ops
 from .derivation import Derivation
-from .expression import ONE, Expr, Scale, parts_of
+from .expression import ONE, SAFE_LOG, Expr, Scale, parts_of
 from .operation import Op
+from .ops.fused import one_hot_along
 from .ops.indexing import ARRAY
 
 WIDTH = 100
 HERE = "array here"  # stands in a key where the expression of an index array is put
 
-SPELLINGS: dict[str, tuple[Callable[[Expr], bool], str]] = {
-    "amax": (lambda e: True, "np.max(input, axis=dim, keepdims=keepdim)"),
-    "amin": (lambda e: True, "np.min(input, axis=dim, keepdims=keepdim)"),
-    "argmax": (lambda e: True, "np.argmax(input, axis=dim, keepdims=keepdim)"),
-    "argmin": (lambda e: True, "np.argmin(input, axis=dim, keepdims=keepdim)"),
-    "clone": (lambda e: True, "np.copy(input)"),
-    "expand": (lambda e: True, "np.broadcast_to(input, shape)"),
-    "getitem": (lambda e: True, "input[key]"),
-    "index": (lambda e: True, "input[key]"),
-    "matmul": (lambda e: True, "input @ other"),
-    "one_hot_along": (lambda e: len(e.shape) == 2, "np.eye(num_classes)[target]"),
-    "sum": (lambda e: True, "np.sum(input, axis=dim, keepdims=keepdim)"),
-    "transpose": (lambda e: len(e.shape) == 2, "input.T"),
-    "where": (lambda e: True, "np.where(condition, input, other)"),
-}
-"""Ops whose function does more than one expression would (dtypes, odd dims, speed): where one says the same, and it."""
+SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
+    (ops.amax, "np.max(input, axis=dim, keepdims=keepdim)"),
+    (ops.amin, "np.min(input, axis=dim, keepdims=keepdim)"),
+    (ops.argmax, "np.argmax(input, axis=dim, keepdims=keepdim)"),
+    (ops.argmin, "np.argmin(input, axis=dim, keepdims=keepdim)"),
+    (ops.clone, "np.copy(input)"),
+    (ops.expand, "np.broadcast_to(input, shape)"),
+    (ops.getitem, "input[key]"),
+    (ops.index, "input[key]"),
+    (ops.matmul, "input @ other"),
+    (ops.sum, "np.sum(input, axis=dim, keepdims=keepdim)"),
+    (ops.where, "np.where(condition, input, other)"))}
+"""Ops whose function does more than one expression would (dtypes, odd dims, speed): one that says the same."""
 
 
 def softmax(z, dim=-1):  # type: ignore[no-untyped-def]
@@ -68,6 +68,12 @@ def scatter_add(x, index, dim, shape):  # type: ignore[no-untyped-def]
     return result
 
 
+def put(x, shape, key):  # type: ignore[no-untyped-def]
+    result = np.zeros(shape, x.dtype)
+    result[key] = x
+    return result
+
+
 def index_add(x, shape, key):  # type: ignore[no-untyped-def]
     result = np.zeros(shape, x.dtype)
     np.add.at(result, key, x)
@@ -80,8 +86,9 @@ def index_put(x, values, key):  # type: ignore[no-untyped-def]
     return result
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (softmax, log_softmax, gather, scatter_add, index_add, index_put)}
+FUNCTIONS: dict[Op, Callable[..., Any]] = {f.op: function for f, function in (
+    (ops.softmax, softmax), (ops.log_softmax, log_softmax), (ops.gather, gather), (ops.scatter_add, scatter_add),
+    (ops.put, put), (ops.index_add, index_add), (ops.index_put, index_put))}
 """The same for functions: these are written into the source instead of the op's own."""
 
 
@@ -123,7 +130,8 @@ class _Writer:
                 body.insert(0, f"{target} = {ast.unparse(_Group().visit(value))}")
         if "m" in used and d.batch:
             body.insert(0, f"m = {self.variable(d.batch.name)}.shape[{d.batch.axis}]")
-        results = ", ".join(f"{name[1:]!r}: {self.variable(name)}" for name in d.gradients).replace("'", '"')
+        results = ", ".join(f"{json.dumps(name[1:], ensure_ascii=False)}: {self.variable(name)}"
+                            for name in d.gradients)
         body.append(f"return {self.variable(d.loss)}, {{{results}}}")
         arguments = ", ".join(map(self.variable, d.inputs))
         lines = [*wrapped(f"def loss_and_grads(*, {arguments}):"), *self.docstring()]
@@ -152,7 +160,7 @@ class _Writer:
         if e.number is not None:
             return _number(e.number)
         assert e.op is not None
-        special = self.stable_logarithm(e) or self.scaled(e)
+        special = self.safe_logarithm(e) or self.scaled(e)
         if special is not None:
             return special
         given: dict[str, ast.expr] = {}
@@ -161,20 +169,19 @@ class _Writer:
                            else ast.Constant(None) if x is None else self.expression(x))
         usual = {n: p.default for n, p in e.op.signature.parameters.items()}
         for name, xs in zip(e.op.settings, zip(*e.settings, strict=True), strict=True):
-            if e.op.name == "expand" and name == "shape":
+            if e.op is ops.expand.op and name == "shape":
                 xs = tuple(np.shape(v) for v in e.values)
             given[name] = self.setting(e.op, xs)
         key, indices = given.get("key"), given.pop("indices", None)
         if isinstance(key, ast.Tuple) and isinstance(indices, ast.List):
             arrays = iter(indices.elts)
             key.elts = [next(arrays) if isinstance(x, ast.Name) and x.id == HERE else x for x in key.elts]
-        fits, spelling = SPELLINGS.get(e.op.name, (None, ""))
-        if fits is not None and fits(e):
+        if spelling := _spelling(e):
             return _filled(_parsed(spelling), given)
         inline = self.inline(e.op, given)
         if inline is not None:
             return inline
-        name = self.function(FUNCTIONS.get(e.op.name, e.op.forward), e.op)
+        name = self.function(FUNCTIONS.get(e.op, e.op.forward), e.op)
         settings = [ast.keyword(n, given[n]) for n, xs in zip(e.op.settings, e.settings[0], strict=True)
                     if repr(xs) != repr(usual[n])]
         call: ast.expr = ast.Call(ast.Name(name), [given[o] for o in e.op.operands if o in given], settings)
@@ -182,9 +189,9 @@ class _Writer:
 
     def scaled(self, e: Expr) -> ast.expr | None:
         """A number times something, with the division last: -x / m."""
-        negative = e.op is not None and e.op.name == "neg" and e.args[0] not in self.derivation.names
+        negative = e.op is ops.neg.op and e.args[0] not in self.derivation.names
         product = e.args[0] if negative else e
-        if product.op is None or product.op.name != "mul" or product.args[0].number is None:
+        if product.op is not ops.mul.op or product.args[0].number is None:
             return None
         above, below = (_times_m(*part) for part in parts_of(product.args[0].number))
         value = self.expression(product.args[1])
@@ -194,22 +201,18 @@ class _Writer:
             value = ast.UnaryOp(ast.USub(), value)
         return value if ast.unparse(below) == "1" else ast.BinOp(value, ast.Div(), below)
 
-    def stable_logarithm(self, e: Expr) -> ast.expr | None:
-        """log softmax(z), log σ(z) and log (1 - σ(z)) without the overflow that they have when spelled like this."""
-        if e.op is None or e.op.name != "log":
+    def safe_logarithm(self, e: Expr) -> ast.expr | None:
+        """log softmax(z), log σ(z) and log (1 - σ(z)) of a fused op, without overflow as the op computes it."""
+        if e.op is not SAFE_LOG:
             return None
         x: Expr = e.args[0]
-        name = x.op.name if x.op is not None else ""
-        if x.op is not None and name == "softmax":
-            dim = x.setting("dim")
-            settings = [] if dim == -1 else [ast.keyword("dim", ast.Constant(dim))]
-            function = ast.Name(self.function(log_softmax, x.op))
-            return ast.Call(function, [self.expression(x.args[0])], settings)
-        if name == "sigmoid":
+        if x.op is ops.softmax.op:
+            settings = [] if x.setting("dim") == -1 else [ast.keyword("dim", ast.Constant(x.setting("dim")))]
+            return ast.Call(ast.Name(self.function(log_softmax, x.op)), [self.expression(x.args[0])], settings)
+        if x.op is ops.sigmoid.op:
             return _filled(_parsed("-np.logaddexp(0, -z)"), {"z": self.expression(x.args[0])})
-        other: Expr | None = x.args[1] if name == "sub" and x.args[0].number == ONE else None
-        if other is not None and other.op is not None and other.op.name == "sigmoid":
-            return _filled(_parsed("-np.logaddexp(0, z)"), {"z": self.expression(other.args[0])})
+        if x.op is ops.sub.op and x.args[0].number == ONE and x.args[1].op is ops.sigmoid.op:
+            return _filled(_parsed("-np.logaddexp(0, z)"), {"z": self.expression(x.args[1].args[0])})
         return None
 
     def setting(self, op: Op, xs: tuple[Any, ...]) -> ast.expr:
@@ -293,6 +296,16 @@ class _Writer:
                          f"contain; write its function with np alone")
 
 
+def _spelling(e: Expr) -> str:
+    """How one writes an op, or "" if its function is to be written."""
+    assert e.op is not None
+    if e.op is ops.transpose.op and len(e.shape) == 2:
+        return "input.T"
+    if e.op is one_hot_along.op and e.setting("dim") in (-1, len(e.shape) - 1):
+        return "np.eye(num_classes)[target]"
+    return SPELLINGS.get(e.op, "")
+
+
 class _Fill(ast.NodeTransformer):
     """Puts expressions in the place of names."""
 
@@ -313,9 +326,9 @@ class _Fill(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Arguments that come out as axis=None or keepdims=False say nothing."""
+        """Arguments that come out as axis=None or keepdims=False say nothing; like= is for other backends."""
         self.generic_visit(node)
-        node.keywords = [k for k in node.keywords if not (
+        node.keywords = [k for k in node.keywords if k.arg != "like" and not (
             k.arg in ("axis", "keepdims") and isinstance(k.value, ast.Constant)
             and (k.value.value is None or k.value.value is False))]
         return node
