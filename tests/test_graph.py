@@ -8,7 +8,7 @@ import pickle
 import threading
 import tracemalloc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
@@ -347,12 +347,15 @@ def test_set_grad_enabled_as_a_decorator_holds_inside_of_calls_only() -> None:
 
 
 def test_grad_modes_decorate_without_parentheses() -> None:
-    @tg.no_grad
+    no_grad: Any = tg.no_grad  # type checkers do not know of classes that make functions
+    enable_grad: Any = tg.enable_grad
+
+    @no_grad  # type: ignore[untyped-decorator]
     def off() -> bool:
         """Docs."""
         return tg.is_grad_enabled()
 
-    @tg.enable_grad
+    @enable_grad  # type: ignore[untyped-decorator]
     def on() -> bool:
         return tg.is_grad_enabled() and not off()
 
@@ -362,10 +365,10 @@ def test_grad_modes_decorate_without_parentheses() -> None:
 
 
 def test_a_grad_mode_holds_in_each_step_of_a_generator() -> None:
-    seen = []
+    seen: list[Any] = []
 
     @tg.no_grad()
-    def steps() -> Iterator[Any]:
+    def steps() -> Generator[int, Any, str]:
         for i in range(3):
             seen.append(tg.is_grad_enabled())
             try:
@@ -628,7 +631,7 @@ def test_value_and_grad_is_right_if_the_function_writes_to_its_argument() -> Non
     assert values(tg.value_and_grad(f)(leaf(1.0) * 1)[1]) == [2.0]
 
 
-def test_value_and_grad_leaves_no_garbage(no_collector: None) -> None:
+def test_value_and_grad_leaves_no_garbage(collector_off: None) -> None:
     def f(params: dict[str, tg.Tensor]) -> Any:
         return (params["w"] ** 2).sum()
 
