@@ -114,7 +114,9 @@ def setting(name: str, value: Any, e: Expr) -> str:
     if name == "dim":
         axes = (value,) if isinstance(value, int) else tuple(value or ())
         ndim = len(next(e.children()).shape)
-        return "" if len(axes) in (0, ndim) or not ndim else ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
+        if not ndim or len(axes) in (0, ndim):
+            return ""
+        return ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
     if name == "key":
         parts = [p for p in value if p is not Ellipsis] if isinstance(value, tuple) else [value]
         return ", ".join(_slice(p) for p in parts)

@@ -269,9 +269,10 @@ class Recorder(Observer):
             return  # the op handed an operand through: nothing was computed
         reads = tuple(self._operand(x) for x in operands)
         made = tuple(self.value(y, "result") for y in outputs)
-        self.calls.append(Call(op, reads, tuple(self._setting(s) for s in settings), made, self.phase))
+        call = Call(op, reads, tuple(self._setting(s) for s in settings), made, self.phase)
+        self.calls.append(call)
         if made and self.phase == "forward":
-            self._recorded[tick()] = self.calls[-1]
+            self._recorded[tick()] = call
 
     def recording(self, function: str) -> None:
         tick()  # the nodes that follow belong to no call
@@ -317,7 +318,7 @@ class Recorder(Observer):
                 if (parent := getattr(node, slot)) in replaced:
                     setattr(node, slot, replaced[parent])
             if not replaced.keys().isdisjoint(node.rest):
-                node.rest = tuple(replaced.get(p, p) for p in node.rest)
+                setattr(node, "rest", tuple(replaced.get(p, p) for p in node.rest))  # noqa: B010  # not all have one
         self._merged += values
         self._known |= {id(old.array): new for old, new in values.items()}
         self.values = [v for v in self.values if v not in values]
