@@ -28,7 +28,8 @@ call
 operation
 walk
 ops
-inplace functional random indexing printing
+views
+inplace compositions random keys printing
 _tensor
 creation anomaly custom
 autograd

@@ -15,6 +15,7 @@ from . import autograd, nn, optim, testing
 from ._tensor import Tensor
 from .autograd import enable_grad, no_grad, set_grad_enabled, value_and_grad
 from .backend import cuda_is_available
+from .compositions import einsum, max, min, stack
 from .creation import (
     arange,
     as_tensor,
@@ -55,7 +56,6 @@ from .dtypes import (
     uint8,
 )
 from .explanation import Explanation, explain
-from .functional import einsum, max, min, stack
 from .graph import is_grad_enabled
 from .operation import op
 from .ops import (

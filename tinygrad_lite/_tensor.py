@@ -1,4 +1,4 @@
-"""The Tensor that users hold: the bare one of `graph.py` with PyTorch's methods, and View, one that knows its base.
+"""The Tensor that users hold: the bare one of `graph.py` with PyTorch's methods.
 
 Nothing here computes: a method is an op under its name (`exp = ops.exp`) or a composition of ops.
 """
@@ -13,10 +13,10 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from . import backend, dtypes, functional, graph, indexing, inplace, ops, printing, random
+from . import backend, compositions, dtypes, graph, inplace, keys, ops, printing, random
 from .call import complete
 from .graph import Leaf, Node, mode, state_changed, switch_grad
-from .operation import Op
+from .views import View
 from .walk import deposit, gradient_of, own, walk
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
@@ -518,11 +518,11 @@ class Tensor(graph.Tensor):
 
     def max(self, dim: Any = None, keepdim: _bool = False) -> Any:
         """The largest element; along `dim` the pair (values, indices); with a Tensor, the elementwise maximum."""
-        return functional.max(self, dim, keepdim)
+        return compositions.max(self, dim, keepdim)
 
     def min(self, dim: Any = None, keepdim: _bool = False) -> Any:
         """The smallest element; along `dim` the pair (values, indices); with a Tensor, the elementwise minimum."""
-        return functional.min(self, dim, keepdim)
+        return compositions.min(self, dim, keepdim)
 
     def any(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
         """Whether any element along `dim` is nonzero."""
@@ -609,10 +609,10 @@ class Tensor(graph.Tensor):
         return self if self.is_contiguous() else ops.clone(self)
 
     def __getitem__(self, key: Any) -> Tensor:
-        return indexing.get(self, key)  # type: ignore[no-any-return]
+        return keys.get(self, key)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        indexing.set(self, key, value)
+        keys.put(self, key, value)
 
     # --- in place: see `inplace.py` -----------------------------------------------------------------------------------
 
@@ -676,64 +676,13 @@ class Tensor(graph.Tensor):
         return self.copy_(random.uniform(self, low, high, generator))
 
 
-class View(Tensor):
-    """A tensor that shares its base's memory by a differentiable op (a slice, a transpose, a reshape).
+class TensorView(View, Tensor):
+    """A View with the methods of a Tensor."""
 
-    After an in-place write through any tensor of that memory, its history is made anew from the base: `node` is read
-    by every op, so this costs nothing where there are no views.
-    """
-
-    __slots__ = ("_base", "_base_node", "_node", "_path")
-    _base: Tensor
-    _base_node: Node | None
-    _node: Node | None
-    _path: Path
-
-    @property
-    def node(self) -> Node | None:
-        """The node that made this tensor; made anew if the base's history was rewritten since."""
-        if self._base.node is not self._base_node:
-            self._follow_base()
-        return self._node
-
-    @node.setter
-    def node(self, node: Node | None) -> None:
-        self._node, self._base_node = node, self._base.node
-
-    def _follow_base(self) -> None:
-        now = self._base.node
-        if now is None:  # `base.detach_()`: what was recorded holds as long as the memory is as it was
-            if self._node is not None and graph.written_after(self.array, self._node.age):
-                self._node = self._base_node = None
-        elif isinstance(now, Leaf):  # `base.requires_grad_()`: what was taken from it before is none of its history
-            self._base_node = now
-        else:
-            before = switch_grad(True)
-            try:
-                node = inplace.follow(self._path, self._base).node
-            finally:
-                switch_grad(before)
-            self._base_node = now
-            inplace.rebase(self, node)
+    __slots__ = ()
 
 
-Path: TypeAlias = tuple[Any, Op, tuple[Any, ...]] | None
-"""How a view was taken: (the path before, op, settings), a linked list from the view back to its base."""
-
-
-def make_view(array: Any, node: Node | None, source: Tensor, op: Op, settings: tuple[Any, ...]) -> View:
-    """The result of a view op on `source`."""
-    view = object.__new__(View)
-    view.array, view._node = array, node
-    if isinstance(source, View):
-        view._base, view._path = source._base, (source._path, op, settings)
-    else:
-        view._base, view._path = source, (None, op, settings)
-    view._base_node = view._base.node
-    return view
-
-
-complete(Tensor, make_view)
+complete(Tensor, TensorView)
 
 
 class RemovableHandle:

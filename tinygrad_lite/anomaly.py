@@ -63,7 +63,7 @@ def _is_machinery(filename: str) -> bool:
 
 
 _MACHINERY = {f"{__file__.removesuffix('anomaly.py')}{name}.py"
-              for name in ("call", "operation", "custom", "_tensor", "functional")}
+              for name in ("call", "operation", "custom", "_tensor", "compositions", "keys", "inplace", "views")}
 
 
 class CheckedGradients(dict[Node, Any]):

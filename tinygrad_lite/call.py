@@ -170,9 +170,9 @@ def in_call(name: str) -> str:
     return f"{name}_" if name in TAKEN else name
 
 
-def complete(tensor: type, make_view: Callable[..., Any]) -> None:
-    """From now on calls make Tensors of this class."""
-    NAMESPACE.update(Tensor=tensor, make_view=make_view)
+def complete(tensor: type, view: type) -> None:
+    """From now on calls make Tensors and views of these classes."""
+    NAMESPACE.update(Tensor=tensor, View=view)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

@@ -14,22 +14,11 @@ import numpy as np
 
 from . import graph, ops
 from .call import wrap
-from .graph import Array, Leaf, Node
-from .operation import Op, op, update
+from .graph import Array, Leaf
+from .operation import op, update
+from .views import Path, View, follow, rebase
 
 T = TypeVar("T", bound=graph.Tensor)
-Path = Any
-
-
-def follow(path: Path, x: Any) -> Any:
-    """Take the view that `path` describes of x, an array or a Tensor."""
-    steps: list[tuple[Op, tuple[Any, ...]]] = []
-    while path is not None:
-        path, step, settings = path
-        steps.append((step, settings))
-    for step, settings in reversed(steps):
-        x = step.call(x, *settings)
-    return x
 
 
 @op(tex=r"\operatorname{{put}}({input}, {values})", promotion="none")
@@ -73,12 +62,12 @@ def write(target: T, result: Any) -> T:
     if result.node is None:  # nothing requires grad, or `no_grad`
         assign(target.array, result.array)
         return target
-    base: Any = getattr(target, "_base", target)
+    base = target._base if isinstance(target, View) else target
     check_recordable(target, base)
     keep_old_values(result.node, target.array)
     assign(target.array, result.array)
-    if base is not target:
-        result = view_put(base, result, target._path)  # type: ignore[attr-defined]
+    if isinstance(target, View):
+        result = view_put(base, result, target._path)
     rebase(base, result.node)
     return target
 
@@ -102,22 +91,6 @@ def keep_old_values(node: Any, array: Array) -> None:
         saved = getattr(node, slot, None)
         if hasattr(saved, "dtype") and graph.owner_of(saved) is owner:
             setattr(node, slot, ops.clone(wrap(saved, None)).array)  # an op, so that observers know of the copy
-
-
-def rebase(tensor: graph.Tensor, node: Node | None) -> None:
-    """Give a tensor its new history; the hook of `retain_grad` goes along: it wants the gradient of the latest values.
-    """
-    before = tensor.node
-    tensor.node = node
-    if before is not None and before.hooks and node is not None:
-        moving = [hook for hook in before.hooks if getattr(hook, "keeps_grad_of", _nobody)() is tensor]
-        if moving:
-            before.hooks[:] = [hook for hook in before.hooks if hook not in moving]
-            node.hooks = [*(node.hooks or ()), *moving]
-
-
-def _nobody() -> None:
-    """The weak reference of a hook that keeps nobody's gradient."""
 
 
 def check_fits(target: graph.Tensor, result: graph.Tensor) -> None:

@@ -88,7 +88,7 @@ def _as_view(key: tuple[Any, ...]) -> tuple[Any, ...]:
     return key if Ellipsis in key else (*key, Ellipsis)
 
 
-def set(x: Any, key: Any, value: Any) -> None:
+def put(x: Any, key: Any, value: Any) -> None:
     """`x[key] = value`, recorded as PyTorch does."""
     template, arrays = split_key(key)
     if hasattr(value, "shape") and value.shape[:1] == (1,):  # leading axes of size 1 need no place to go
