@@ -59,7 +59,7 @@ clean: ## remove what these commands made, except runs/
 # `venv` writes bin/pip last: an environment that was interrupted half-way is made again.
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' || { \
-		echo "tinygrad_lite needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not:" \
+		echo "tinygrad_lite needs Python 3.11 or newer, and $(or $(PYTHON),no python3 that was found) is not:" \
 		     "$$($(or $(PYTHON),python3) --version 2>&1 | head -n 1)." >&2; \
 		echo "Install one and name it, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)

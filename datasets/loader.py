@@ -78,6 +78,9 @@ class DataLoader:
             raise TypeError(f"batch_size: expected an int, got {type(batch_size).__name__}") from None
         if size < 1:
             raise ValueError(f"batch_size: expected at least 1, got {size}")
+        if generator is not None and not isinstance(generator, Generator):
+            raise TypeError(f"generator: expected a tinygrad_lite.Generator, got {type(generator).__name__}; "
+                            "make one from a seed, Generator(5)")
         if shuffle and generator is None:
             generator = Generator(int(default_generator().numpy.integers(2**63)))
         self.dataset = dataset

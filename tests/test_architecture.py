@@ -131,8 +131,9 @@ def test_no_star_imports_and_no_imports_of_the_package_inside_functions(module: 
 # --- ops know nobody --------------------------------------------------------------------------------------------------
 
 OPS = [m for m in SOURCES if m == "ops" or m.startswith("ops.")]
-READERS = {"capture", "cupy", "cupyx", "derivation", "explain", "explanation", "nn", "optim", "program", "replay",
-           "testing", "torch", "trace"}  # fmt: skip
+READERS = {"capture", "comparison", "compiled_step", "cupy", "cupyx", "custom", "derivation", "explain", "explanation",
+           "expression", "mistakes", "nn", "notation", "optim", "program", "replay", "source", "testing", "torch",
+           "trace"}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", OPS)

@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     d = Settings()
     t.add_argument("--dataset", choices=sorted(DATASETS), default=d.dataset,
                    help="digits: 6,000 embedded images of MNIST; mnist: all 70,000, from TINYGRAD_LITE_DATA")
-    t.add_argument("--hidden", type=_sizes, default=d.hidden, metavar="SIZES",
+    t.add_argument("--hidden", type=_sizes, default=",".join(map(str, d.hidden)), metavar="SIZES",
                    help="hidden layers, as in 500,150; 0: none")
     t.add_argument("--activation", choices=sorted(ACTIVATIONS), default=d.activation, help="of the hidden layers")
     t.add_argument("--lr", type=_positive, default=d.lr, help="learning rate")
@@ -36,9 +36,9 @@ def parser() -> argparse.ArgumentParser:
     t.add_argument("--device", default=d.device, help="cpu or cuda")
     t.add_argument("--out", type=Path, default=d.out, metavar="FOLDER",
                    help="a folder for each run is made here")
-    t.add_argument("--no-pictures", dest="pictures", action="store_false",
+    t.add_argument("--no-pictures", dest="pictures", action="store_false", default=argparse.SUPPRESS,
                    help="write no pictures (needs no matplotlib)")
-    t.add_argument("--quiet", action="store_true", help="print only the result")
+    t.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print only the result")
     return main
 
 
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Diverged, ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"tinygrad_lite: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("tinygrad_lite: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"tinygrad_lite: interrupted; {stop}" if str(stop) else "tinygrad_lite: interrupted", file=sys.stderr)
         return 130
     return 0
 

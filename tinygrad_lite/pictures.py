@@ -33,7 +33,8 @@ def save(made: Figure, path: Path) -> None:
 def curves(epochs: Sequence[dict[str, float]], path: Path) -> None:
     """Loss and accuracy after each epoch, on the training and the test images."""
     last = epochs[-1]
-    made = figure(10, 4, f"Learning: {last['test_accuracy']:.2%} of the test images right after {len(epochs)} epochs")
+    count = f"{len(epochs)} epoch{'s' if len(epochs) > 1 else ''}"
+    made = figure(10, 4, f"Learning: {last['test_accuracy']:.2%} of the test images right after {count}")
     numbers = [e["epoch"] for e in epochs]
     for axes, key, name in zip(made.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy", "accuracy"), strict=True):
         for prefix, colour, label in (("", BLUE, "training (during the epoch)"), ("test_", ORANGE, "test (after it)")):
@@ -42,11 +43,13 @@ def curves(epochs: Sequence[dict[str, float]], path: Path) -> None:
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(0.5, len(epochs) + 0.5)
+        axes.margins(y=0.15)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     made.axes[0].set_ylim(bottom=0)
-    made.axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    made.axes[1].yaxis.set_major_formatter(PercentFormatter(1))
     save(made, path)
 
 

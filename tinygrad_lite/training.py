@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
 import platform
 import sys
 import time
@@ -118,7 +119,8 @@ def network(settings: Settings, inputs: int = 784, classes: int = 10) -> nn.Sequ
 def train(settings: Settings) -> Result:
     """Train as the settings say; print progress and a table; write the run's folder and return what was found.
 
-    Raises Diverged where the loss becomes infinite or nan, and ImportError where an extra is missing.
+    Raises Diverged where the loss becomes infinite or nan, ImportError where an extra is missing, and KeyboardInterrupt
+    when interrupted, after it has written what there is.
     """
     pictures = _pictures() if settings.pictures else None
     saving = extra("safetensors.numpy", "train")
@@ -136,11 +138,16 @@ def train(settings: Settings) -> Result:
         print(f"{settings.dataset}: {len(training):,} images to learn from, {len(test):,} to test with\n{model}\n"
               f"{sum(p.numel() for p in model.parameters()):,} parameters\n")
 
-    started = time.perf_counter()
-    with (result.folder / "metrics.jsonl").open("w") as metrics:
+    started, interrupted = time.perf_counter(), None
+    # Infinities and nan are looked for in the loss, where they are an error that says what to do.
+    with (result.folder / "metrics.jsonl").open("w") as metrics, np.errstate(all="ignore"):
         for epoch in range(1, settings.epochs + 1):
             begun = time.perf_counter()
-            tally = train_epoch(model, loader, optimizer, epoch, settings)
+            try:
+                tally = train_epoch(model, loader, optimizer, epoch, settings)
+            except KeyboardInterrupt as stop:
+                interrupted = stop
+                break
             seconds = time.perf_counter() - begun
             test_loss, test_accuracy, result.predicted, result.confidence = evaluate(model, test, settings)
             record = {
@@ -149,15 +156,20 @@ def train(settings: Settings) -> Result:
             result.epochs.append(record)
             metrics.write(json.dumps(record) + "\n")
             metrics.flush()
-            if not settings.quiet and not sys.stderr.isatty():
+            if not settings.quiet:
                 print(_line(record, settings.epochs), flush=True)
     elapsed = time.perf_counter() - started
 
+    if not result.epochs:
+        raise KeyboardInterrupt(f"nothing was learned yet; {result.folder} holds the configuration")
     weights = {name: np.asarray(t.detach().cpu().numpy(), order="C") for name, t in model.state_dict().items()}
     (result.folder / "weights.safetensors").write_bytes(saving.save(weights))
     if pictures is not None:
         _draw(pictures, model, training, test, result, settings)
     print(summary(result, test, elapsed))
+    if interrupted is not None:
+        done = f"{len(result.epochs)} of {settings.epochs} epochs"
+        raise KeyboardInterrupt(f"{result.folder} holds what was learned in {done}")
     return result
 
 
@@ -250,7 +262,8 @@ def _progress(loader: DataLoader, epoch: int, settings: Settings, tally: Tally) 
         return
     form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{rate_fmt}, {remaining} left{postfix}]"
     with extra("tqdm", "train").tqdm(
-        total=len(loader.dataset), desc=f"epoch {epoch:>2}/{settings.epochs}", unit=" images", bar_format=form
+        total=len(loader.dataset), desc=f"epoch {epoch:>2}/{settings.epochs}", unit=" images", bar_format=form,
+        leave=False,  # its line makes room for the epoch's
     ) as bar:
         for batch in loader:
             yield batch  # the loop's body runs here, and the tally has grown when it comes back
@@ -268,7 +281,8 @@ def _line(record: dict[str, float], epochs: int) -> str:
 def _configuration(settings: Settings) -> dict[str, Any]:
     """The settings and what the figures depend on beside them."""
     return {**asdict(settings), "out": str(settings.out), "tinygrad_lite": __version__, "numpy": np.__version__,
-            "python": platform.python_version(), "machine": platform.machine()}
+            "python": platform.python_version(), "machine": platform.machine(),
+            **{name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")}}
 
 
 def _new_folder(settings: Settings) -> Path:

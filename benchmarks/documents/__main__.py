@@ -21,7 +21,11 @@ def main() -> int:
         command.add_argument("--data", type=Path, help="the folder with mnist/ (default: TINYGRAD_LITE_DATA)")
         command.add_argument("--quick", action="store_true", help="embedded digits, few iterations")
     options = parser.parse_args()
-    status: int = DOCUMENTS[options.name].run(data=options.data, quick=options.quick)
+    try:
+        status: int = DOCUMENTS[options.name].run(data=options.data, quick=options.quick)
+    except (OSError, ValueError) as error:  # data that is missing or damaged
+        print(error, file=sys.stderr)
+        return 1
     return status
 
 
