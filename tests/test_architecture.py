@@ -132,7 +132,7 @@ def test_no_star_imports_and_no_imports_of_the_package_inside_functions(module: 
 
 OPS = [m for m in SOURCES if m == "ops" or m.startswith("ops.")]
 READERS = {"capture", "comparison", "compiled_step", "cupy", "cupyx", "custom", "derivation", "explain", "explanation",
-           "expression", "mistakes", "nn", "notation", "optim", "program", "replay", "source", "testing", "torch",
+           "expression", "mistakes", "nn", "notation", "optim", "program", "replay", "testing", "torch",
            "trace"}  # fmt: skip
 
 
