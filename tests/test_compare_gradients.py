@@ -619,3 +619,19 @@ def test_on_another_device(device: Backend) -> None:
     assert text.startswith("the derivative of tanh (node 2 ")
     names, text = only_cause(compare_gradients(loss, [weight, bias], [M * right.T @ X, M * right.sum(0)]))
     assert "1/6 of mean inside cross_entropy" in text
+
+
+def test_vanishing_gradients_are_told_apart_from_rounding() -> None:
+    tg.manual_seed(0)
+    layers = [layer for _ in range(8) for layer in (tg.nn.Linear(6, 6), tg.nn.Sigmoid())]
+    net, x, y = tg.nn.Sequential(*layers), tg.rand(20, 6), tg.rand(20, 6)
+
+    def loss() -> tg.Tensor:
+        value: tg.Tensor = ((net(x) - y) ** 2).mean()
+        return value
+
+    true = [g.numpy() for g in tg.autograd.grad(loss(), list(net.parameters()))]
+    assert compare_gradients(loss, net, true).ok
+    report = compare_gradients(loss, net, [1.3 * g for g in true])
+    verdicts = [row.split()[-1] for row in str(report).splitlines()[1:17]]
+    assert verdicts == ["tell"] * 2 + ["wrong"] * 14  # 1e-8 beside 1e-2, in float32
