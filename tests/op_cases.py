@@ -476,7 +476,7 @@ def reducing(function: Callable[..., Any]) -> Callable[..., Any]:
         result = np.zeros(groups.shape[:-1], np.asarray(function(np.ones(1))).dtype)
         for place in np.ndindex(result.shape):
             result[place] = function(groups[place])
-        return np.expand_dims(result, axes) if keepdim else result
+        return np.expand_dims(result, tuple(axes)) if keepdim else result
 
     return oracle
 
