@@ -184,6 +184,41 @@ def test_equations_that_do_not_say_what_ran_are_not_shown(monkeypatch: pytest.Mo
         explain(lambda X: (X @ W + W[0]).sum(), X, names={"W": W})
 
 
+def normalised(z: Any) -> Any:
+    e = tg.exp(z)
+    return e / e.sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize(("f", "gradient"), [
+    (lambda z, t, c: -(t * tg.softmax(z, -1).log()).sum(1).mean(), "(a1 − t)/m"),
+    (lambda z, t, c: -(t * tg.softmax(z, -1).log()).sum(), "a1 − t"),
+    (lambda z, t, c: -(t * normalised(z).log()).sum(1).mean(), "(h2 − t)/m"),
+    (lambda z, t, c: -(t * tg.log_softmax(z, 1)).sum(1).mean(), "(softmax(z1) − t)/m"),
+    (lambda z, t, c: ((z - t) ** 2).sum(1).mean(), "2 (z1 − t)/m"),
+    (lambda z, t, c: -(t * tg.sigmoid(z).log() + (1 - t) * (1 - tg.sigmoid(z)).log()).sum(1).mean(), "(a1 − t)/m"),
+    (lambda z, t, c: -tg.log_softmax(z, 1).gather(1, c[:, None]).mean(), "(softmax(z1) − onehot(c))/m"),
+    (lambda z, t, c: -tg.log_softmax(z, 1).gather(1, c[:, None]).sum(), "softmax(z1) − onehot(c)"),
+    (lambda z, t, c: -tg.softmax(z, 1)[tg.arange(len(c)), c].log().mean(), "(a1 − onehot(c))/m"),
+    (lambda z, t, c: -tg.log_softmax(z, 1)[tg.arange(len(c)), c].mean(), "(softmax(z1) − onehot(c))/m"),
+])
+def test_losses_as_students_write_them(f: Any, gradient: str) -> None:
+    X, _, W = scores_and_targets()
+    t, c = tg.tensor(np.eye(2)[[0, 1, 1, 0]]), tg.tensor([0, 1, 1, 0])
+
+    def loss(X: Any, t: Any, c: Any) -> Any:
+        return f(X @ W, t, c)
+
+    e = explain(loss, X, t, c, names={"W": W})
+    assert lines(e)["∂L/∂z1"] == gradient
+    scope: dict[str, Any] = {}
+    exec(e.code(), scope)
+    arrays = {name: x.values[0] for name, x in e.derivation.inputs.items()}
+    value, gradients = scope["loss_and_grads"](**arrays)
+    program = tg.trace(loss, X, t, c, names={"W": W})
+    np.testing.assert_allclose(value, program.result.array, rtol=1e-12)
+    np.testing.assert_allclose(gradients["W"], program.gradients["W"].array, rtol=1e-10, atol=1e-12)
+
+
 def test_long_formulas_are_cut() -> None:
     w = tg.tensor(0.5, requires_grad=True)
 

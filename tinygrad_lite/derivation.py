@@ -17,15 +17,12 @@ from . import backend, ops
 from ._tensor import Tensor
 from .autograd import no_grad, observing
 from .call import arguments_of
-from .expression import NOISE, SAFE_LOG, Algebra, Expr, UnknownSizeError, agree, evaluate
+from .expression import ARITHMETIC, SAFE_LOG, Algebra, Expr, UnknownSizeError, agree, evaluate
 from .ops.fused import one_hot_along
 from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two
 PRODUCTS = {ops.matmul.op, ops.contract.op}
-ARITHMETIC = NOISE | {f.op for f in (
-    ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow, ops.transpose, ops.reshape, ops.permute,
-    ops.gt, ops.ge, ops.lt, ops.le, ops.eq, ops.ne)}
 
 
 @dataclass(frozen=True)
@@ -314,7 +311,8 @@ class _Reader:
                 self.names[e] = self.free("c1")
             elif (e in costly and uses.get(e, 0) > 1 or weight[e] > LONGEST) and e not in self.names and e not in top:
                 whose = [f"∂{self.names[x]}" for x in self.gradient_of.get(e, ()) if x in self.names]
-                self.names[e] = self.free(*whose, "h1" if e in forward else "g1")
+                letters = ("y", "Y", "y1") if e.op is one_hot_along.op else (*whose, "g1")
+                self.names[e] = self.free(*(letters if e not in forward else ("h1",)))
             if e in self.names:
                 costly.discard(e)
 

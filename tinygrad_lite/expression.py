@@ -18,15 +18,20 @@ import numpy as np
 
 from . import ops
 from .operation import Op
+from .ops.fused import one_hot_along
 
 Scale: TypeAlias = tuple[Fraction, int]
 """A number: a fraction times a power of the batch size m."""
 
 ONE: Scale = (Fraction(1), 0)
+MINUS: Scale = (Fraction(-1), 0)
 NOISE = {f.op for f in (ops.clone, ops.expand, ops.to_device, ops.to_dtype)}
 """Ops that change nothing that a formula shows."""
 
 
+ARITHMETIC = NOISE | {f.op for f in (
+    ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow, ops.transpose, ops.reshape, ops.permute,
+    ops.gt, ops.ge, ops.lt, ops.le, ops.eq, ops.ne)}
 SAFE_LOG = Op(ops.log.op.forward, tex=ops.log.op.tex, promotion="float", promoted=None, view=False, residuals=())
 """The logarithm in the definition of a fused op: it is written like any other, but the op computes it so that
 log softmax(z), log σ(z) and log (1 - σ(z)) do not overflow."""
@@ -203,6 +208,10 @@ class Algebra:
         same = candidate is not None and all(map(agree, candidate.values, e.values))
         return candidate if same else None
 
+    def filled(self, scale: Scale, like: Expr) -> Expr:
+        """A number in the shape of an expression."""
+        return self.apply(ops.expand, (self.number(scale),), tuple((np.shape(v),) for v in like.values))
+
     # --- numbers in front ---------------------------------------------------------------------------------------------
 
     def looks(self, e: Expr, function: Any) -> bool:
@@ -231,6 +240,8 @@ class Algebra:
         """`scale * rest` as one writes it: sign first, then what multiplies, then what divides."""
         if rest is None:
             return self.number(scale)
+        if scale == MINUS and rest.values[0].dtype.kind == "b":  # NumPy refuses to negate it
+            return self.apply(ops.mul, (self.number(scale), rest))
         if scale[0] < 0:
             if self.looks(rest, ops.sub) and not rest.args[0].number:
                 return self.scaled((-scale[0], scale[1]), self.apply(ops.sub, rest.args[::-1]))
@@ -319,7 +330,7 @@ def _inverse(x: Scale) -> Scale:
 def _mul(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
     if not c[0] or not d[0]:
-        return None
+        return w.filled((Fraction(0), 0), e)
     rest = w.product(x, y)
     scale, rest = (ONE, None) if rest is None else w.split(rest)  # what cancelled may have left a number
     return w.scaled(_times(_times(c, d), scale), rest)
@@ -327,9 +338,17 @@ def _mul(w: Algebra, e: Expr) -> Expr | None:
 
 def _div(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
-    if not c[0] or not d[0]:
+    if not d[0]:
         return None
+    if not c[0]:
+        return w.filled(c, e)
     return w.scaled(_times(c, _inverse(d)), w.ratio(x, y))
+
+
+def _exp(w: Algebra, e: Expr) -> Expr | None:
+    """The exponential of log softmax, even where that has a name."""
+    x = e.args[0]
+    return w.apply(ops.softmax, x.args, x.settings) if x.op is ops.log_softmax.op else None
 
 
 def _neg(w: Algebra, e: Expr) -> Expr | None:
@@ -349,8 +368,10 @@ def _sub(w: Algebra, e: Expr) -> Expr | None:
 
 def _sum_of_two(w: Algebra, c: Scale, x: Expr | None, d: Scale, y: Expr | None) -> Expr | None:
     """c x + d y: a common number stands in front; a negative term is subtracted."""
-    if not c[0] or not d[0]:
-        return None
+    if not c[0] or not d[0]:  # what is added to 0
+        return w.scaled(d, y) if not c[0] else w.scaled(c, x)
+    if all(t is not None and t.values[0].dtype.kind == "b" for t in (x, y)):
+        return None  # NumPy's True + True is True
     if x is y and c[1] == d[1] and c[0] + d[0]:
         return w.scaled((c[0] + d[0], c[1]), x)
     if c[0] < 0 < d[0]:
@@ -391,16 +412,20 @@ def _sum(w: Algebra, e: Expr) -> Expr | None:
         while w.looks(x, ops.sum):
             x = x.args[0]
         return w.scaled(c, w.apply(ops.sum, (x,)))
+    if w.looks(x, ops.div) and e.setting("keepdim"):  # by what is the same for all summands
+        over, under = x.args
+        return w.scaled(c, w.build(ops.div, (w.build(e.op, (over,), e.settings), under)))
     sums = w.apply(e.op, (x,), e.settings)
-    if x in w.data and all(map(_is_one, sums.values)):
-        if x not in w.summing_to_one:
+    if (x in w.data or x.op is one_hot_along.op) and all(map(_is_one, sums.values)):
+        if x in w.data and x not in w.summing_to_one:
             w.summing_to_one.append(x)
-        return w.apply(ops.expand, (w.number(c),), tuple((np.shape(v),) for v in e.values))
+        return w.filled(c, e)
     return w.scaled(c, sums)
 
 
 def _is_one(sums: Any) -> bool:
-    return sums.dtype.kind == "f" and bool(np.all(np.abs(sums - 1) <= 8 * np.finfo(sums.dtype).eps))
+    eps = float(np.finfo(sums.dtype).eps) if sums.dtype.kind == "f" else 0.0
+    return sums.dtype.kind in "fi" and bool(np.all(np.abs(sums - 1) <= 8 * eps))
 
 
 def _mean(w: Algebra, e: Expr) -> Expr | None:
@@ -432,7 +457,30 @@ def _same(w: Algebra, e: Expr) -> Expr | None:
     if e.shape == e.args[0].shape:
         return e.args[0]  # type: ignore[no-any-return]
     scale, rest = w.split(e.args[0])
-    return None if rest is None else w.scaled(scale, w.apply(e.op, (rest,), e.settings))
+    return w.filled(scale, e) if rest is None else w.scaled(scale, w.apply(e.op, (rest,), e.settings))
+
+
+def _at_classes(w: Algebra, e: Expr) -> Expr | None:
+    """What is put at one place per example, as a one-hot matrix times it; what was picked there stays whole.
+
+    So -1/(m a[i, tᵢ]), put at (i, tᵢ), is -y/(m a) with y = onehot(t).
+    """
+    x, at = e.args
+    if isinstance(at, tuple):
+        target, dim = at[-1] if len(at) == len(e.shape) == 2 else None, 1
+    else:
+        target, dim = at.args[0] if at.op in (ops.getitem.op, ops.reshape.op) else None, e.setting("dim") % len(e.shape)
+    if target is None:
+        return None
+
+    def whole(part: Expr) -> Expr:
+        if part.op in (ops.gather.op, ops.index.op) and part.args[1] == at:
+            return part.args[0]  # type: ignore[no-any-return]
+        return w.build(part.op, tuple(map(whole, part.args)), part.settings) if part.op in ARITHMETIC else part
+
+    classes = w.apply(one_hot_along, (target,), tuple((np.shape(v)[dim], dim) for v in e.values))
+    scale, rest = w.split(whole(x))
+    return w.scaled(scale, classes if rest is None else w.product(classes, rest))
 
 
 def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
@@ -450,4 +498,4 @@ def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
 RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rule in (
     (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.expand, _same), (ops.mean, _mean), (ops.mul, _mul),
     (ops.neg, _neg), (ops.pow, _pow), (ops.reshape, _same), (ops.sub, _sub), (ops.sum, _sum), (ops.sum_to, _sum_to),
-    (ops.transpose, _transpose))}
+    (ops.transpose, _transpose), (ops.exp, _exp), (ops.scatter_add, _at_classes), (ops.index_add, _at_classes))}
