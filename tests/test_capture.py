@@ -426,6 +426,52 @@ def test_arrays_that_the_step_makes_and_overwrites() -> None:
         assert last.tolist() == x[2].tolist()
 
 
+@pytest.mark.parametrize("program", [
+    lambda w, x: (tg.zeros(2, 2) * 2).add_(x),  # a result that is a constant, until it is overwritten
+    lambda w, x: (w.copy_(w @ x), w * 1),  # a product cannot be written over its operand
+    lambda w, x: w.copy_((w @ x).sum(0) + w.T),
+    lambda w, x: (x.clone().add_(1), x * 1),
+    lambda w, x: ((w * 1.0).mul_(2), w * 1),
+    lambda w, x: x**3 + x**2 + x**1 + x**-1 + x.abs() ** 0.5,
+    lambda w, x: w.T[0].add_(x[1]),
+])
+def test_writes_and_what_a_plan_could_make_of_them(program: Any) -> None:
+    runs = []
+    for wrap in (lambda step: step, capture):
+        random = np.random.default_rng(0)
+        w = tg.tensor(random.standard_normal((2, 2)))
+        step = wrap(lambda x, w=w: program(w, x))
+        runs.append([])
+        for _ in range(6):
+            x = tg.tensor(random.standard_normal((2, 2)))
+            runs[-1].append(bits([step(x), w, x]))
+    assert runs[0] == runs[1]
+
+
+def test_an_array_that_is_exchanged_in_a_parameter() -> None:
+    w = tg.ones(2, requires_grad=True)
+    step = capture(lambda x: (w * x).sum().backward())
+    for n in range(4):
+        w.array, w.grad = np.full(2, n, np.float32), None
+        step(tg.ones(2))
+        assert w.grad is not None
+    assert step.captures == 4
+
+
+def test_an_array_that_the_step_overwrites_and_somebody_keeps() -> None:
+    kept = []
+
+    @capture
+    def step(x: Any) -> Any:
+        total = tg.zeros(2)
+        kept.append(total)
+        return total.add_(x) * 1
+
+    step(tg.ones(2))
+    with pytest.raises(RuntimeError, match="audit of replay 1"):
+        step(tg.ones(2))
+
+
 def test_arguments_can_be_overwritten() -> None:
     @capture
     def step(x: Any, scale: Any) -> Any:
@@ -788,6 +834,22 @@ def test_an_update_with_live_numbers_and_conditions() -> None:
         captured(x)
         assert bits(results) == bits(also)
     assert captured.captures == 1
+
+
+@update("first", "second")
+def spread(first: Array, second: Array, source: Array) -> None:
+    """A temporary that is written to one array and used again."""
+    twice = source * 2
+    first[...] = twice
+    second -= twice
+
+
+def test_an_update_with_a_temporary_that_is_used_twice() -> None:
+    first, second = tg.zeros(2), tg.zeros(2)
+    step = capture(lambda x: spread(first.array, second.array, x.array))
+    for n in range(1, 6):
+        step(tg.full((2,), float(n)))
+        assert (first.tolist(), second.tolist()) == ([2.0 * n] * 2, [-n * (n + 1.0)] * 2)
 
 
 def test_a_live_bool_is_a_condition() -> None:
