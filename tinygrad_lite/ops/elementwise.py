@@ -204,11 +204,14 @@ def _(g, y):
 
 @op(tex=r"\sigma({input})", promotion="float")
 def sigmoid(input: Array) -> Array:
-    """The logistic function 1 / (1 + e ** -input), without overflow.
+    """The logistic function 1 / (1 + e ** -input), without overflow and to full precision at both ends.
 
-    It is computed as (1 + tanh(input / 2)) / 2: one call, exact at both ends.
+    It is computed as e ** input / (1 + e ** input).  Beyond 10, 20, 40 for float16, 32, 64 (5 times the item size) the
+    result is 1 in that dtype, and e ** input still far from overflow.
     """
-    return 0.5 * np.tanh(0.5 * input) + 0.5
+    e = np.exp(np.minimum(input, 5 * input.dtype.itemsize))
+    e /= 1 + e
+    return e
 
 
 @sigmoid.vjp("input")
