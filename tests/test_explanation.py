@@ -247,6 +247,32 @@ def test_batch_size_is_what_doubles() -> None:
     assert "examples" not in str(explain(lambda X: (X.reshape(4, 2) @ W).mean(), X))  # works for 4 examples only
 
 
+def test_targets_from_elsewhere_belong_to_these_examples_only() -> None:
+    X, _, W = scores_and_targets()
+    rows, t = tg.arange(4), tg.tensor([0, 1, 1, 0])
+    e = explain(lambda X: -tg.softmax(X @ W, 1)[rows, t].log().mean(), X)
+    assert e.derivation.batch is None
+    assert lines(e)["∂L/∂z1"] == "(a1 − onehot(c2))/4"
+    ridge = explain(lambda X, y: ((X @ W - y) ** 2).sum() + (W**2).sum(), X, tg.ones(4, 2, dtype=tg.float64))
+    assert "m = 4 examples" in str(ridge)
+
+
+def test_notation() -> None:
+    X, t, W = scores_and_targets()
+    b = tg.tensor(np.array([0.5, 1.0]), requires_grad=True)
+    equations = lines(explain(lambda X: (W.T @ X.T + b[:, None]).tanh().sum(), X, names={"b": b}))
+    assert equations["∂L/∂b"] == "Σⱼ ∂L/∂z1"
+    assert lines(explain(lambda X: (X * b[0]).sum(), X))["∂L/∂b1"] == "put(Σ X, [0])"
+    assert lines(explain(lambda X: tg.einsum("ni,ij->nj", X, W).sum(), X))["z1"] == "einsum(ni,ij → nj; X, W1)"
+    e = explain(lambda X: (X @ W).max(1).values.sum(), X)
+    assert lines(e)["L"] == "Σ gatherⱼ(z1, h1)"
+    assert str(e).endswith("j counts along axis 1.")
+    weighted = lines(explain(lambda X, t: ((t * tg.sigmoid(X @ W)).sum(1) ** 2).sum(), X, t))
+    assert weighted["h1"] == "Σⱼ (t ⊙ a1)"
+    assert lines(explain(lambda X: ((X @ W) * 0 + X @ W).sum(), X))["∂L/∂z1"] == "1"
+    assert lines(explain(lambda X: (tg.relu(X @ W) / 3 * (X @ W) * 0.1).sum(), X))["L"] == "1/30 Σ a1 ⊙ z1"
+
+
 def test_targets_that_do_not_sum_to_one() -> None:
     f, (X, _), model = two_layers()
     y = tg.tensor(np.full((5, 3), 0.5))
@@ -283,6 +309,11 @@ def test_explain_refuses() -> None:
         explain(lambda: 1.0)
     with pytest.raises(ValueError, match="no tensor that requires grad"):
         explain(lambda x: x.sum(), tg.ones(2))
+
+    with pytest.raises(ValueError, match=r"'layer\.weight' is no symbol"):
+        explain(w.sum, names={"layer.weight": w})
+    with pytest.raises(ValueError, match="'W_1' and 'W1' look the same"):
+        explain(w.sum, names={"W_1": w, "W1": tg.ones(2)})
 
     def writes(x: Any) -> Any:
         y = w * x

@@ -274,11 +274,15 @@ def _(g, input, y):
 
 
 def test_odd_symbols() -> None:
-    w = tg.tensor(np.array([1.0, 2.0]), requires_grad=True)
-    code = explain(lambda x: (x * w * w).sum(), 1.0, names={"layer.weight": w}).code()
-    loss, gradients = run(code, layer_weight=w.array)
-    assert loss == 5
-    assert gradients.keys() == {"layer.weight"}
+    w, m = (tg.tensor(np.array([1.0, 2.0]), requires_grad=True) for _ in range(2))
+
+    def f(x: Any) -> Any:
+        return (x * w * w * m).sum()
+
+    code = explain(f, 1.0, names={"lambda": w, "γ": m}).code()
+    loss, gradients = run(code, lambda_=w.array, γ=m.array)
+    assert loss == 9
+    assert gradients.keys() == {"lambda", "γ"}
 
 
 def test_wrapping_keeps_the_meaning() -> None:

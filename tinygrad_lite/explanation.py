@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from html import escape
 from math import prod
@@ -18,10 +19,11 @@ import numpy as np
 
 from . import graph
 from ._tensor import Tensor
+from .autograd import no_grad
 from .derivation import Batch, Derivation, derive
-from .expression import Expr, UnknownSizeError
+from .expression import Expr, UnknownSizeError, agree
 from .notation import AXES, SUBSCRIPTS, symbol, tex, to_mathml, to_unicode
-from .program import Program, named_tensors, parameter_names, record
+from .program import LiveCall, Program, named_tensors, parameter_names, record
 from .source import write_source
 
 
@@ -54,11 +56,14 @@ def explain(f: Callable[..., Any], *args: Any, names: Any = None) -> Explanation
     Σᵢ is the sum over axis 0, the examples.
     """
     named = symbols_of(names)
+    _check_symbols([*parameter_names(f, len(args)), *named])
     program = record(f, args, named, merged=True)
     _check(program)
-    for again, batch in _doubled(f, args, named):
+    for again, reordered, batch in _doubled(f, args, named):
         try:
-            return Explanation(derive([program, record(f, again, named, merged=True)], named, batch))
+            twice = record(f, again, named, merged=True)
+            if not _depends_on_order(f, reordered, twice):
+                return Explanation(derive([program, twice], named, batch))
         except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError, UnknownSizeError):
             continue  # more examples do not fit, or do something else
     return Explanation(derive([program], named, None))
@@ -78,6 +83,16 @@ def symbols_of(names: Any) -> dict[str, Tensor]:
     return symbols
 
 
+def _check_symbols(names: list[str]) -> None:
+    printed: dict[str, str] = {}
+    for name in names:
+        if not name.isidentifier():
+            raise ValueError(f"names: {name!r} is no symbol; it must be a Python name, such as W1 or b_hidden")
+        before = printed.setdefault(to_unicode(symbol(name)), name)
+        if before != name:
+            raise ValueError(f"names: {before!r} and {name!r} look the same in print; rename one")
+
+
 def _check(program: Program) -> None:
     if prod(program.result.shape) != 1:
         raise ValueError(f"explain: f must return a scalar loss, got shape {program.result.shape}; reduce it with "
@@ -90,9 +105,19 @@ def _check(program: Program) -> None:
                          f"instead (x = x + 1, torch-like where(...), cat(...))")
 
 
+def _depends_on_order(f: Callable[..., Any], reordered: tuple[Any, ...], program: Program) -> bool:
+    """Whether the order of the examples matters: then something that belongs to them, such as the targets, is no
+    argument of f, and the loss is not one of any number of examples.  Random draws tell nothing."""
+    if any(isinstance(c, LiveCall) for c in program.calls):
+        return False
+    with no_grad():
+        return not agree(f(*reordered).array, program.result.array)
+
+
 def _doubled(f: Callable[..., Any], args: tuple[Any, ...],
-             named: dict[str, Tensor]) -> Iterator[tuple[tuple[Any, ...], Batch]]:
-    """The arguments with every example twice, for each axis along which the examples may lie."""
+             named: dict[str, Tensor]) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...], Batch]]:
+    """The arguments with every example twice, and the same in another order, for each axis along which the examples
+    may lie."""
     names = parameter_names(f, len(args))
     arrays = {i: x.array if isinstance(x, graph.Tensor) else x for i, x in enumerate(args)
               if getattr(x, "shape", ()) and not getattr(x, "requires_grad", False)}
@@ -101,13 +126,14 @@ def _doubled(f: Callable[..., Any], args: tuple[Any, ...],
     first, example = next(iter(arrays.items()))
     for axis in (0, -1)[: example.ndim]:
         size = example.shape[axis]
-        again = list(args)
+        again, reordered = list(args), list(args)
         for i, array in arrays.items():
             if array.shape[axis] == size:
-                twice = np.concatenate([array, array], axis)
-                again[i] = Tensor(twice) if isinstance(args[i], graph.Tensor) else twice
+                for made, twice in ((again, np.repeat(array, 2, axis)),
+                                    (reordered, np.concatenate([array, array], axis))):
+                    made[i] = Tensor(twice) if isinstance(args[i], graph.Tensor) else twice
         if size:
-            yield tuple(again), Batch(names[first], axis, size)
+            yield tuple(again), tuple(reordered), Batch(names[first], axis, size)
 
 
 class Explanation:
@@ -151,10 +177,13 @@ class Explanation:
         notes = [", ".join(f"{name} {self._shape(e)}" for name, e in d.inputs.items())]
         if d.batch:
             notes[0] += f";  m = {d.batch.size} example{'s' if d.batch.size != 1 else ''}"
-        letters = {c for _, rows in self._parts() for _, right, _ in rows for c in AXES if f"_{{{c}}}" in right}
-        for c in sorted(letters):
-            examples = ", the examples" if d.batch and d.batch.axis == AXES.index(c) else ""
-            notes.append(f"Σ{c.translate(SUBSCRIPTS)} is the sum over axis {AXES.index(c)}{examples}.")
+        formulas = " ".join(right for _, rows in self._parts() for _, right, _ in rows)
+        for i, c in enumerate(AXES):
+            examples = ", the examples" if d.batch and d.batch.axis == i else ""
+            if re.search(rf"\\sum_{{[^}}]*{c}", formulas):
+                notes.append(f"Σ{c.translate(SUBSCRIPTS)} is the sum over axis {i}{examples}.")
+            elif re.search(rf"_{{[^}}]*\b{c}\b[^}}]*}}", formulas):
+                notes.append(f"{c} counts along axis {i}{examples}.")
         return notes + [f"{name} sums to 1 in each example; this is used." for name in d.summing_to_one]
 
     def __str__(self) -> str:

@@ -358,16 +358,18 @@ def _neg(w: Algebra, e: Expr) -> Expr | None:
 
 def _add(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
-    return _sum_of_two(w, c, x, d, y)
+    return _sum_of_two(w, e, c, x, d, y)
 
 
 def _sub(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
-    return _sum_of_two(w, c, x, (-d[0], d[1]), y)
+    return _sum_of_two(w, e, c, x, (-d[0], d[1]), y)
 
 
-def _sum_of_two(w: Algebra, c: Scale, x: Expr | None, d: Scale, y: Expr | None) -> Expr | None:
-    """c x + d y: a common number stands in front; a negative term is subtracted."""
+def _sum_of_two(w: Algebra, e: Expr, c: Scale, x: Expr | None, d: Scale, y: Expr | None) -> Expr | None:
+    """c x + d y, which is e: a common number stands in front; a negative term is subtracted."""
+    if x is None and y is None and c[1] == d[1]:
+        return w.filled((c[0] + d[0], c[1]), e)
     if not c[0] or not d[0]:  # what is added to 0
         return w.scaled(d, y) if not c[0] else w.scaled(c, x)
     if all(t is not None and t.values[0].dtype.kind == "b" for t in (x, y)):
@@ -483,6 +485,11 @@ def _at_classes(w: Algebra, e: Expr) -> Expr | None:
     return w.scaled(scale, classes if rest is None else w.product(classes, rest))
 
 
+def _put(w: Algebra, e: Expr) -> Expr | None:
+    """Where all places are filled, only the shape changes."""
+    return w.build(ops.reshape, e.args, tuple((np.shape(v),) for v in e.values))
+
+
 def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
     """`dim` as its default says it, where it means the same."""
     assert e.op is not None
@@ -496,6 +503,7 @@ def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
 
 
 RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rule in (
-    (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.expand, _same), (ops.mean, _mean), (ops.mul, _mul),
-    (ops.neg, _neg), (ops.pow, _pow), (ops.reshape, _same), (ops.sub, _sub), (ops.sum, _sum), (ops.sum_to, _sum_to),
-    (ops.transpose, _transpose), (ops.exp, _exp), (ops.scatter_add, _at_classes), (ops.index_add, _at_classes))}
+    (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.exp, _exp), (ops.expand, _same),
+    (ops.index_add, _at_classes), (ops.mean, _mean), (ops.mul, _mul), (ops.neg, _neg), (ops.pow, _pow),
+    (ops.put, _put), (ops.reshape, _same), (ops.scatter_add, _at_classes), (ops.sub, _sub), (ops.sum, _sum),
+    (ops.sum_to, _sum_to), (ops.transpose, _transpose))}

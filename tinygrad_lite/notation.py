@@ -27,7 +27,7 @@ GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦ
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
     "omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega").split(), strict=True))
 SYMBOLS = {rf"\{name}": letter for letter, name in GREEK.items()} | {
-    r"\cdot": "·", r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−",
+    r"\cdot": "·", r"\to": "→", r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−",
     r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧"}
 BINARY = set("+−=⊙·<>≠≤≥∧∨×")
 SUPERSCRIPTS = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
@@ -78,8 +78,12 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
         return number(e.number)
     assert e.op is not None
     template, level, needs = _template(e.op)
-    if e.op is ops.mul.op and e.args[0].number is not None:
-        template, level, needs = _SCALED
+    args = e.args
+    if e.op is ops.mul.op and any(map(_is_number, args)):  # the number stands in front
+        args = args if _is_number(args[0]) else args[::-1]
+        template, level, needs = _SCALED if not _is_number(args[1]) else _OF_NUMBERS
+    elif e.op is ops.sum.op and setting("dim", e.setting("dim"), e):
+        needs = {"input": POWER}  # how far the sum of some axes reaches is shown
 
     def operand(x: Any, name: str) -> tuple[str, int]:
         if isinstance(x, tuple):
@@ -92,7 +96,7 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
                  and (_factor(x).op is not e.op or (_factor(x) is not x and need == PREFIX)))
         return (rf"\left({text}\right)", ATOM) if binds < need or mixed else (text, binds)
 
-    given = {n: operand(x, n) for n, x in zip(e.op.operands, e.args, strict=True)}
+    given = {n: operand(x, n) for n, x in zip(e.op.operands, args, strict=True)}
     fields: dict[str, str] = {n: text for n, (text, _) in given.items()}
     fields |= {n: setting(n, s, e) for n, s in zip(e.op.settings, e.settings[0], strict=True)}
     if template == "{input}":  # nothing to see: a change of shape or dtype
@@ -106,7 +110,12 @@ def _factor(e: Expr) -> Expr:
     return e.args[1] if scaled else e
 
 
+def _is_number(e: Expr) -> bool:
+    return e.number is not None or (e.op is ops.expand.op and e.args[0].number is not None)
+
+
 _SCALED = (r"{input} \, {other}", PRODUCT, {"input": PREFIX, "other": PREFIX})
+_OF_NUMBERS = (r"{input} \cdot {other}", PRODUCT, {"input": PREFIX, "other": PREFIX})
 
 
 def setting(name: str, value: Any, e: Expr) -> str:
@@ -117,6 +126,8 @@ def setting(name: str, value: Any, e: Expr) -> str:
         if not ndim or len(axes) in (0, ndim):
             return ""
         return ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
+    if name == "equation":
+        return str(value).replace("->", r" \to ")
     if name == "key":
         parts = [p for p in value if p is not Ellipsis] if isinstance(value, tuple) else [value]
         return ", ".join(_slice(p) for p in parts)
@@ -244,6 +255,8 @@ def _unicode(node: Node) -> str:
         base, index = (_unicode(part).strip() for part in content)
         if base in ("Σ", "max", "min", "arg max", "arg min"):
             return base + index.translate(SUBSCRIPTS) + " "
+        if base in ("gather", "scatter_add", "mean"):
+            return base + index.translate(SUBSCRIPTS)
         return base + ("" if index[:1].isdigit() else "_") + index
     return f"√({_unicode(content).strip()})" if kind == "sqrt" else str(content)
 

@@ -29,7 +29,7 @@ def _(g, input_shape, key):
     return put(g, input_shape, key)
 
 
-@op(tex=r"\operatorname{{put}}({input})", promotion="none")
+@op(tex=r"\operatorname{{put}}({input}, [{key}])", promotion="none")
 def put(input: Array, shape: tuple[int, ...], key: Key) -> Array:
     """The transpose of `getitem`: zeros of `shape` with `input` at `key`."""
     result = np.zeros(shape, input.dtype, like=input)
@@ -99,7 +99,7 @@ def _(g, indices, key):
     return index(g, indices, key)
 
 
-@op(tex=r"\operatorname{{gather}}({input}, {index})", promotion="none")
+@op(tex=r"\operatorname{{gather}}_{{{dim}}}({input}, {index})", promotion="none")
 def gather(input: Array, dim: int, index: Array) -> Array:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on.
 
@@ -118,7 +118,7 @@ def _(g, dim, index, input_shape):
     return scatter_add(g, dim, index, input_shape)
 
 
-@op(tex=r"\operatorname{{scatter\_add}}({input}, {index})", promotion="none")
+@op(tex=r"\operatorname{{scatter\_add}}_{{{dim}}}({input}, {index})", promotion="none")
 def scatter_add(input: Array, dim: int, index: Array, shape: tuple[int, ...]) -> Array:
     """The transpose of `gather`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
     result = np.zeros(shape, input.dtype, like=input)

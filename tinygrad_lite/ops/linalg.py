@@ -48,7 +48,7 @@ def _(g, input, other_shape):
     return matmul(transpose(input), g)
 
 
-@op(tex=r"\operatorname{{einsum}}({operands})")
+@op(tex=r"\operatorname{{einsum}}(\mathrm{{{equation}}}; {operands})")
 def contract(operands: Sequence[Array], equation: str) -> Array:
     """`np.einsum` for an explicit equation without ellipsis or repeated letters in an operand (see `einsum`)."""
     return np.einsum(equation, *operands, optimize=len(operands) > 1)

@@ -65,7 +65,7 @@ def _(g, position, tensors_shape, dim):
     return g[(slice(None),) * axis + (slice(start, start + tensors_shape[position][axis]),)]
 
 
-@op(tex=r"\operatorname{{pad}}({input})", promotion="none")
+@op(tex=r"\operatorname{{pad}}({input}, {pad})", promotion="none")
 def pad(input: Array, pad: Sequence[int], value: float = 0.0) -> Array:
     """`input` with `value` added around it, as `torch.nn.functional.pad` in constant mode.
 
