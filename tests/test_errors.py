@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +50,64 @@ def test_a_raw_call_is_left_to_numpy() -> None:
     assert notes(ValueError, lambda: ops.add(np.ones(2), np.ones(3))) == []
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tg.exp(None), "exp: input must be a Tensor, an array or a number, got NoneType"),
+        (lambda: tg.sum([1.0, 2.0]), r"sum: input must be .*, got list; wrap it in tensor\(...\)"),
+        (lambda: tg.cat([None, np.ones(2)]), "cat: tensors must be a Tensor, an array or a number, got NoneType"),
+    ],
+)
+def test_a_call_without_any_tensor_names_what_is_no_array(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_constant_of_a_subclass_of_ndarray_is_taken_as_an_array() -> None:
+    matrix: Any = np.array([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
+    assert (tg.ones(2, 2) * matrix).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert (tg.ones(2, 2) * matrix).array.__class__ is np.ndarray
+    with pytest.raises(TypeError, match="byte order is not this machine's; convert it"):
+        tg.ones(2) * np.ones(2, ">f8")
+    with pytest.raises(TypeError, match="can't make a tensor of dtype object"):
+        tg.ones(2) * np.array([None, None])
+
+
+def failing_forward() -> None:
+    tg.ones(1000) + tg.ones(3)
+
+
+def failing_vjp() -> None:
+    @tg.op
+    def f(x: Any) -> Any:
+        return x * 2
+
+    @f.vjp("x")
+    def _(g: Any) -> Any:
+        raise ValueError("broken")
+
+    f(tg.ones(1000, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("call", [failing_forward, failing_vjp, lambda: tg.exp(None), lambda: tg.zeros(2) * "a"])
+def test_an_error_leaves_no_cycle(call: Callable[[], Any]) -> None:
+    def attempt() -> None:
+        with pytest.raises((ValueError, TypeError)):
+            call()
+
+    attempt()
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError, TypeError):
+            call()
+        assert not [x for x in gc.get_objects() if isinstance(x, (np.ndarray, tg.Tensor)) and x.shape == (1000,)]
+        errors = [x for x in gc.get_objects() if isinstance(x, BaseException) and "in add" in str(vars(x))]
+        assert not errors
+    finally:
+        gc.enable()
+
+
 def test_a_device_is_named() -> None:
     x = tg.tensor([1.0, 2.0], device="strict")
     host = np.ones(2, np.float32)
@@ -67,7 +127,7 @@ def test_a_device_is_named() -> None:
         (tg.cat, "cat: tensors must be a sequence of Tensors, got Tensor"),
         (lambda x: tg.cat([x, [1.0]]), "cat: tensors must be a Tensor, an array or a number, got list"),
         (lambda x: tg.cat(3), "cat: tensors must be a sequence of Tensors, got int"),
-        (lambda x: x + None, "unsupported operand type"),
+        (lambda x: x + None, "add: other must be a Tensor, an array or a number, got NoneType"),
         (lambda x: x.sum(dim="rows"), "str"),
     ],
 )  # fmt: skip

@@ -92,6 +92,21 @@ def of(array: Any) -> Backend:
     return found
 
 
+def admit(array: Any) -> Any:
+    """An array from outside as the library computes on it: NumPy's own class, whose operators mean what we take them
+    for (those of a np.matrix do not), in the byte order of this machine.
+
+    Raises TypeError for a dtype that is not bool, integer or floating, and for a foreign byte order.
+    """
+    kind = getattr(array.dtype, "kind", "")
+    if kind not in ("f", "i", "u", "b"):
+        raise TypeError(f"can't make a tensor of dtype {array.dtype}; the supported ones are bool, integers and floats")
+    if not array.dtype.isnative:
+        raise TypeError(f"can't make a tensor of dtype {array.dtype.str!r}, whose byte order is not this machine's; "
+                        "convert it with array.astype(array.dtype.newbyteorder('='))")
+    return np.asarray(array) if isinstance(array, np.ndarray) else array
+
+
 def transfer(array: Any, backend: Backend) -> Any:
     """`array` on another backend; the same object if it is there already."""
     source = of(array)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from . import dtypes
-from .graph import Leaf, Node, Tensor, made_at, mode, tick
+from . import backend, dtypes
+from .graph import Leaf, Node, Tensor, made_at, mode, owner_of, tick
 
 if TYPE_CHECKING:
     from .operation import Op
@@ -33,7 +33,7 @@ def coerce(op: Op, values: list[Any]) -> tuple[list[Any], Any]:
         if name == op.sequence:
             value[:] = [_plain(op, name, v) for v in value]
             flat += value if name in op.promoted else ()
-        elif value is not None:
+        else:
             values[op.operands.index(name)] = value = _plain(op, name, value)
             flat += [value] if name in op.promoted else ()
     flat = [v for v in flat if v is not None]
@@ -56,7 +56,9 @@ def _plain(op: Op, name: str, value: Any) -> Any:
     """An operand that is no Tensor: a NumPy scalar counts as a Python number, an array is a constant."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, (bool, int, float)) or value is None or (hasattr(value, "dtype") and hasattr(value, "shape")):
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return backend.admit(value)
+    if isinstance(value, (bool, int, float)) or (value is None and op.signature.parameters[name].default is None):
         return value
     remedy = "; wrap it in tensor(...)" if isinstance(value, (list, tuple)) else ""
     raise TypeError(f"{op.name}: {name} must be a Tensor, an array or a number, got {type(value).__name__}{remedy}")
@@ -113,20 +115,59 @@ def describe(value: Any) -> str:
     return f"{value.dtype} {tuple(value.shape)}" + (f" on {backend}" if backend != "numpy" else "")
 
 
-def blame_forward(error: Exception, op: Op, values: tuple[Any, ...], settings: tuple[Any, ...]) -> NoReturn:
-    """Raise `error` again with a note: the op, its operands and its settings."""
+def as_array(op: Op, y: Any) -> Any:
+    """What a forward function returned, if it is no ndarray: NumPy makes scalars of 0-d arrays, others are not ours."""
+    if isinstance(y, np.generic):
+        return np.asarray(y)
+    if not (hasattr(y, "dtype") and hasattr(y, "shape")):
+        raise TypeError(f"{op.name}: an op must return an array, got {type(y).__name__}; for what only its VJPs need "
+                        "there is @op(residuals=...), for several results autograd.Function")
+    return y
+
+
+def in_own_memory(y: Any, values: tuple[Any, ...]) -> Any:
+    """The result of an op that is no view: a copy if it shares memory with an operand, so that writes keep apart."""
+    owner = owner_of(y)
+    operands = [v for value in values for v in (value if isinstance(value, list) else [value])]
+    return y.copy() if any(hasattr(v, "dtype") and owner_of(v) is owner for v in operands) else y
+
+
+def refuse(op: Op, nodes: dict[str, Any]) -> NoReturn:
+    """Raise NotImplementedError: an operand requires grad, and no VJP says what it gets of it."""
+    operand = next(name for name, node in nodes.items() if node is not None)
+    raise NotImplementedError(
+        f"{op.name}: {operand} requires grad, but the op has no VJP with respect to it. Write one, "
+        f"@{op.name}.vjp({operand!r}), or pass a constant, {operand}.detach().")
+
+
+def note_forward(error: Exception, op: Op, is_tensor: bool, values: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+    """Add to the error of a call: the op, its operands and its settings.
+
+    The caller raises it again: a frame of the traceback that still has the error in a variable would make a cycle.
+    A call without a Tensor is left to NumPy; but nobody has looked at its operands before, so this raises TypeError if
+    one is no array.
+    """
+    if not is_tensor:
+        coerce(op, [list(v) if n == op.sequence else v for n, v in zip(op.operands, values, strict=True)])
+        return
     parts = [f"{n}: {describe(v)}" for n, v in zip(op.operands, values, strict=True)]
     parts += [f"{n}={v!r}" for n, v in zip(op.settings, settings, strict=True)]
     error.add_note(f"in {op.name}({', '.join(parts)})")
-    raise error
 
 
-def blame_vjp(error: Exception, node: Node, operand: str, g: Any) -> NoReturn:
-    """Raise `error` again with a note: which derivative was being taken."""
+def note_vjp(error: Exception, node: Node, operand: str, g: Any) -> None:
+    """Add to the error of a VJP, which the caller raises again, which derivative was being taken.
+
+    Raises TypeError instead if the error is that the VJP returned no array.
+    """
     assert node.op is not None
+    traceback = error.__traceback__
+    if isinstance(error, AttributeError) and traceback and traceback.tb_next is None and error.obj is not node:
+        got = type(error.obj).__name__
+        raise TypeError(f"{node.op.name}: the VJP with respect to {operand} must return an array, got {got}"
+                        f"{made_at(node)}") from None
     error.add_note(f"while differentiating {node.op.name} with respect to {operand} "
                    f"(gradient of the output: {describe(g)}){made_at(node)}")
-    raise error
 
 
 def arguments_of(function: Callable[..., Any]) -> list[str]:
@@ -149,14 +190,15 @@ def wrap(value: Any, node: Node | None) -> Any:
 
 
 def wrap_sequence(values: Any, nodes: Any) -> list[Any]:
+    """The saved values of a sequence operand as Tensors with their histories."""
     return [wrap(v, n) for v, n in zip(values, nodes or (None,) * len(values), strict=False)]
 
 
 NAMESPACE: dict[str, Any] = {
     "mode": mode, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Leaf": Leaf, "FREED": FREED,
-    "ndarray": np.ndarray, "generic": np.generic, "asarray": np.asarray,
+    "ndarray": np.ndarray, "as_array": as_array, "in_own_memory": in_own_memory, "refuse": refuse,
     "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
-    "blame_forward": blame_forward, "blame_vjp": blame_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
+    "note_forward": note_forward, "note_vjp": note_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
 }
 """The globals of every written call.  `_tensor.py` puts the completed Tensor class here (see `complete`)."""
 
@@ -179,11 +221,7 @@ def complete(tensor: type, view: type) -> None:
 
 
 def write_call(op: Op) -> str:
-    """The source of the op's call and of its node's `pull`.
-
-    Written out per op rather than generic, for speed: no `*args`, no loops, no containers on the way of an ordinary
-    call.  `print(mul.op.source)` shows it after the first call.
-    """
+    """The source of the op's call and of its node class."""
     return "\n".join([*_write_call(op), "", *_write_node(op)])
 
 
@@ -245,23 +283,30 @@ def _write_call(op: Op) -> Iterator[str]:
         yield "    else:"
         yield f"        v_{o} = {given}; p_{o} = None"
         yield f"        if type({given}) is not float and type({given}) is not int: odd = True"
-    yield f"    if not is_tensor: return forward({arguments})" + ("[0]" if op.residuals else "")
     yield "    try:"
+    yield f"        if not is_tensor: return forward({arguments})" + ("[0]" if op.residuals else "")
     repack = f"({', '.join(values)},)" if len(values) == 1 else ", ".join(values)
     needs = "odd or dtype is None" if promoted else "odd"
     yield f"        if {needs}: ({repack}), dtype = coerce(op, [{', '.join(values)}])"
     outputs = ", ".join(["y", *(f"r_{r}" for r in op.residuals)])
     yield f"        {outputs} = forward({arguments})"
-    # NumPy makes scalars of 0-d arrays
-    yield "        if type(y) is not ndarray and isinstance(y, generic): y = asarray(y)"
+    yield "        if type(y) is not ndarray: y = as_array(op, y)"
     if op.promotion in ("arithmetic", "float"):
         yield "        if y.dtype is not dtype:"
         yield f"            ({outputs}), ({repack}), dtype = recast(op, [{', '.join(values)}], {settings})"
+    if not (op.view or op.in_library):
+        is_operand = "".join(f" or y is {v}" for v in values)
+        yield f"        if y.base is not None{is_operand}: y = in_own_memory(y, ({', '.join(values)},))"
     yield "    except Exception as error:"
-    yield f"        blame_forward(error, op, ({', '.join(values)},), {settings})"
+    yield f"        note_forward(error, op, is_tensor, ({', '.join(values)},), {settings})"
+    yield "        raise"
     yield "    state = mode.state"
     seen = f"({', '.join(values)},), {settings}, ({outputs},)"
     yield f"    if state.__class__ is not bool: state = observe(state, op, {seen})"
+    if underived := [o for o in op.operands if o not in op.vjps]:
+        any_requires_grad = " or ".join(f"p_{o} is not None" for o in underived)
+        nodes = ", ".join(f"{o!r}: p_{o}" for o in underived)
+        yield f"    if state and ({any_requires_grad}) and y.dtype.kind == 'f': refuse(op, {{{nodes}}})"
     tracked = op.differentiable + ([op.sequence] if op.sequence in op.vjps else [])
     if tracked:
         yield f"    if state and ({' or '.join(f'p_{o} is not None' for o in tracked)}):"
@@ -272,7 +317,7 @@ def _write_call(op: Op) -> Iterator[str]:
     if op.view:
         o = op.operands[0]
         given = in_call(o)
-        shares_memory = f"y.base is v_{o} or (y.base is not None and y.base is v_{o}.base)"
+        shares_memory = f"y.base is v_{o} or y is v_{o} or (y.base is not None and y.base is v_{o}.base)"
         yield f"    if isinstance({given}, Tensor) and ({shares_memory}):"
         yield f"        return make_view(y, node, {given}, op, {settings})"
     yield "    t = new(Tensor); t.array = y; t.node = node"
@@ -347,7 +392,7 @@ def _write_pull(op: Op, kept: dict[str, list[str]], tensors: bool) -> Iterator[s
         flat = op.differentiable
         yield f"wants = ({''.join(f'{parent[o]} in wanted, ' for o in flat)})"
         yield f"try: {', '.join(f'd_{o}' for o in flat)}, = vjp_{flat[0]}({arguments(flat[0])})"
-        yield f"except Exception as error: blame_vjp(error, node, {' and '.join(flat)!r}, g)"
+        yield f"except Exception as error: note_vjp(error, node, {' and '.join(flat)!r}, g); raise"
         op.namespace[f"vjp_{flat[0]}"] = op.vjps[flat[0]]
     for o in op.differentiable:
         op.namespace[f"vjp_{o}"] = op.vjps[o]
@@ -356,7 +401,7 @@ def _write_pull(op: Op, kept: dict[str, list[str]], tensors: bool) -> Iterator[s
         yield "    try:"
         yield f"        d = d_{o}" if op.joint else f"        d = vjp_{o}({arguments(o)})"
         yield "        if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
-        yield f"    except Exception as error: blame_vjp(error, node, '{o}', g)"
+        yield f"    except Exception as error: note_vjp(error, node, '{o}', g); raise"
         yield "    grads[p] = grads[p] + d if p in grads else d"
     if op.sequence in op.vjps:
         o = op.sequence
@@ -366,5 +411,5 @@ def _write_pull(op: Op, kept: dict[str, list[str]], tensors: bool) -> Iterator[s
         yield "        try:"
         yield f"            d = vjp_{o}({arguments(o)})"
         yield "            if d.shape != p.shape or d.dtype is not p.dtype: d = fit(d, p)"
-        yield f"        except Exception as error: blame_vjp(error, node, f'{o}[{{position}}]', g)"
+        yield f"        except Exception as error: note_vjp(error, node, f'{o}[{{position}}]', g); raise"
         yield "        grads[p] = grads[p] + d if p in grads else d"

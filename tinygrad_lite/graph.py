@@ -204,9 +204,8 @@ last_write = 0
 
 def owner_of(array: Any) -> Any:
     """The array that owns the memory of `array`."""
-    base = array.base
-    while isinstance(base, type(array)):
-        array, base = base, base.base
+    while hasattr(array.base, "base"):  # not None, and no buffer of somebody else's
+        array = array.base
     return array
 
 

@@ -18,7 +18,9 @@ output into that of one operand.  It asks by name for what it needs - operands, 
 arrays (first order, no graph) and Tensors (any order, and everything that reads a program).
 
 Operands are the parameters annotated `Array` (a sequence operand: `Sequence[Array]`), and in a user's op without
-annotations those without a default; all others are settings.  No reader of the graph needs to know any op.
+annotations those without a default; all others are settings.  A floating result of an operand
+that requires grad and has no VJP raises at the call; results of other dtypes are constants.  No reader of the graph
+needs to know any op.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ class Op:
                  promoted: tuple[str, ...] | None, view: bool, residuals: tuple[str, ...]) -> None:
         self.forward = forward
         self.name = forward.__name__
+        self.in_library = str(forward.__module__).partition(".")[0] == "tinygrad_lite"
         self.tex, self.promotion, self.view, self.residuals = tex, promotion, view, residuals
         self.signature = inspect.signature(forward)
         self.sequence: str | None = None
@@ -57,8 +60,9 @@ class Op:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise TypeError(
                     f"{self.name}: *{parameter.name} cannot be a parameter of an op; use a Sequence[Array]")
-            if parameter.name == "y":
-                raise TypeError(f"{self.name}: rename the parameter y, which is the output's name in VJPs")
+            if parameter.name in ("y", "wanted", "position"):
+                raise TypeError(f"{self.name}: rename the parameter {parameter.name}: in VJPs y is the output, wanted "
+                                "and position say which gradients are asked for")
             annotation = parameter.annotation
             text = str(annotation).replace("typing.Any", "Array")  # `Array` is Any where annotations are evaluated
             if annotation is inspect.Parameter.empty:
@@ -196,7 +200,8 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
             dtype and the result has it; "float": the same, and integers become floating; "compare": the same, and the
             result is what the function returns; "none": nothing.
         promoted: the operands that take part in promotion (all).
-        view: the result may share memory with the first operand.
+        view: the result may share memory with the first operand, and in-place writes to one reach the other; without,
+            such a result is copied.
         residuals: names of further values that the function returns after y, for its VJPs.
 
     >>> import tinygrad_lite as tg
@@ -216,7 +221,7 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
         made = Op(function, tex=tex, promotion=promotion, promoted=promoted, view=view, residuals=residuals)
         if not made.operands:
             raise TypeError(f"{made.name}: an op needs an operand, a parameter annotated Array or without a default")
-        if str(function.__module__).partition(".")[0] == "tinygrad_lite":
+        if made.in_library:
             REGISTRY[made.name] = made.call
         return cast("OpFunction[...]", made.call)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import graph
-from .call import FREED, NAMESPACE, arguments_of, wrap
+from . import dtypes, graph
+from .call import FREED, NAMESPACE, arguments_of, wrap, wrap_sequence
 from .graph import Array, Deferred, Node, Tensor, mode, switch_grad
 from .operation import op, to_dtype
 
@@ -18,6 +18,20 @@ _age = attrgetter("age")
 
 add_reduce: Any = np.add.reduce
 """`np.sum` without the Python around it.  Its arguments go by position, which NumPy's stubs do not know."""
+
+
+def total(input: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """The sum of a raw floating array along `axis`; float16 is added up in float32, as in PyTorch.
+
+    (NumPy adds float16 along the first axis in float16, where 2048 + 1 is 2048.)
+    """
+    if input.dtype is dtypes.float16:
+        return add_reduce(input, axis, dtypes.float32, None, keepdims).astype(dtypes.float16)  # type: ignore[no-any-return]
+    return add_reduce(input, axis, None, None, keepdims)
+
+
+# `expand`, `sum_to` and `clone` stand here and not in ops/, which imports this module: `fit`, `pull_definition` and
+# `deposit` below call them.
 
 
 @op(tex=r"{input}", promotion="none", view=True)
@@ -50,11 +64,11 @@ def sum_to(input: Array, shape: Any) -> Array:
     lead = input.ndim - len(shape)
     if lead:  # each bias comes by here at each step: 1 us; np.sum of all axes and a reshape took 4.4
         alone = lead == 1 and len(input) == 1
-        input = input[0] if alone else np.add.reduce(input, 0 if lead == 1 else tuple(range(lead)))
+        input = input[0] if alone else total(input, 0 if lead == 1 else tuple(range(lead)))
     if input.shape == shape:
         return input
     stretched = tuple([i for i, n in enumerate(shape) if n == 1 and input.shape[i] != 1])
-    return add_reduce(input, stretched, None, None, True)
+    return total(input, stretched, True)
 
 
 @sum_to.vjp("input")
@@ -195,7 +209,7 @@ def _check_overwritten(order: list[Node], stop: frozenset[Node]) -> None:
         for slot, name in node.kept:
             value: Any = getattr(node, slot, None)
             for array in value if isinstance(value, list) else (value,):
-                if getattr(array, "base", array) is not array and graph.written_after(array, node.age):
+                if hasattr(array, "base") and graph.written_after(array, node.age):
                     assert node.op is not None
                     role = "its result" if name == "y" else f"its operand {name}"
                     raise RuntimeError(
@@ -232,7 +246,7 @@ def _operand(node: Any, name: str) -> Any:
     differentiable = node.op.differentiable
     value = getattr(node, f"k_{name}")
     if name == node.op.sequence:
-        return [wrap(v, n) for v, n in zip(value, node.rest or (None,) * len(value), strict=True)]
+        return wrap_sequence(value, node.rest)
     if name not in node.op.operands:
         return value
     return wrap(value, getattr(node, f"p{differentiable.index(name)}") if name in differentiable else None)
