@@ -434,18 +434,15 @@ def test_arrays_that_the_step_makes_and_overwrites() -> None:
     lambda w, x: ((w * 1.0).mul_(2), w * 1),
     lambda w, x: x**3 + x**2 + x**1 + x**-1 + x.abs() ** 0.5,
     lambda w, x: w.T[0].add_(x[1]),
+    lambda w, x: ((x[:1] * -0.0).amax(0), (x[:1] * -0.0).sum(0)),
 ])
 def test_writes_and_what_a_plan_could_make_of_them(program: Any) -> None:
-    runs = []
-    for wrap in (lambda step: step, capture):
-        random = np.random.default_rng(0)
-        w = tg.tensor(random.standard_normal((2, 2)))
-        step = wrap(lambda x, w=w: program(w, x))
-        runs.append([])
-        for _ in range(6):
-            x = tg.tensor(random.standard_normal((2, 2)))
-            runs[-1].append(bits([step(x), w, x]))
-    assert runs[0] == runs[1]
+    random = np.random.default_rng(0)
+    w, also = (tg.tensor([[1.0, -2.0], [0.5, 3.0]]) for _ in range(2))
+    step = capture(lambda x: program(also, x))
+    for _ in range(6):
+        x, y = (tg.tensor(array) for array in [random.standard_normal((2, 2)).astype(np.float32)] * 2)
+        assert bits([program(w, x), w, x]) == bits([step(y), also, y])
 
 
 def test_an_array_that_is_exchanged_in_a_parameter() -> None:
@@ -517,7 +514,7 @@ def test_random_draws_are_made_anew() -> None:
 
 def test_a_graph_from_outside_notices_what_a_replay_overwrites() -> None:
     training = small()
-    for _ in range(4):
+    for _ in range(5):
         training.step(*some())
     weight = next(iter(training.model.parameters()))
     loss = (weight * weight).sum()
@@ -836,20 +833,24 @@ def test_an_update_with_live_numbers_and_conditions() -> None:
     assert captured.captures == 1
 
 
-@update("first", "second")
-def spread(first: Array, second: Array, source: Array) -> None:
-    """A temporary that is written to one array and used again."""
+@update("first", "second", "turned")
+def spread(first: Array, second: Array, turned: Array, source: Array) -> None:
+    """A temporary that is written to one array and used again, and a product that is written over its operand."""
     twice = source * 2
     first[...] = twice
     second -= twice
+    turned[...] = np.dot(turned, source)
 
 
-def test_an_update_with_a_temporary_that_is_used_twice() -> None:
-    first, second = tg.zeros(2), tg.zeros(2)
-    step = capture(lambda x: spread(first.array, second.array, x.array))
+def test_an_update_with_temporaries() -> None:
+    first, second, turned = tg.zeros(2, 2), tg.zeros(2, 2), tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    step = capture(lambda x: spread(first.array, second.array, turned.array, x.array))
+    swap = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
     for n in range(1, 6):
-        step(tg.full((2,), float(n)))
-        assert (first.tolist(), second.tolist()) == ([2.0 * n] * 2, [-n * (n + 1.0)] * 2)
+        step(tg.tensor(swap))
+        assert first.tolist() == (2 * swap).tolist()
+        assert second.tolist() == (-2 * n * swap).tolist()
+        assert turned.tolist() == ([[2.0, 1.0], [4.0, 3.0]] if n % 2 else [[1.0, 2.0], [3.0, 4.0]])
 
 
 def test_a_live_bool_is_a_condition() -> None:
