@@ -210,7 +210,9 @@ class Algebra:
 
     def filled(self, scale: Scale, like: Expr) -> Expr:
         """A number in the shape of an expression."""
-        return self.apply(ops.expand, (self.number(scale),), tuple((np.shape(v),) for v in like.values))
+        made = self.number(scale)
+        return made if like.shape == () else self.apply(
+            ops.expand, (made,), tuple((np.shape(v),) for v in like.values))
 
     # --- numbers in front ---------------------------------------------------------------------------------------------
 
@@ -331,6 +333,8 @@ def _mul(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
     if not c[0] or not d[0]:
         return w.filled((Fraction(0), 0), e)
+    if x is None and y is None:
+        return w.filled(_times(c, d), e)
     rest = w.product(x, y)
     scale, rest = (ONE, None) if rest is None else w.split(rest)  # what cancelled may have left a number
     return w.scaled(_times(_times(c, d), scale), rest)
@@ -340,8 +344,8 @@ def _div(w: Algebra, e: Expr) -> Expr | None:
     (c, x), (d, y) = map(w.split, e.args)
     if not d[0]:
         return None
-    if not c[0]:
-        return w.filled(c, e)
+    if not c[0] or (x is None and y is None):
+        return w.filled(_times(c, _inverse(d)), e)
     return w.scaled(_times(c, _inverse(d)), w.ratio(x, y))
 
 
