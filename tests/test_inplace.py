@@ -461,3 +461,90 @@ def test_an_overwritten_value_has_gradient_zero_even_where_the_gradient_is_infin
     y.copy_(tg.tensor([3.0, 4.0], dtype=tg.float64))
     (y * tg.tensor([float("inf"), 1.0], dtype=tg.float64)).sum().backward()
     check(x.grad, 0, 0)
+
+
+# --- views of no_grad, memory that overlaps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", [
+    lambda v: v.mul_(2),
+    lambda v: v.copy_(tg.zeros(2, dtype="float64")),
+    lambda v: v.zero_(),
+    lambda v: v[:1].add_(1),
+    lambda v: v.__setitem__(0, 5.0),
+    lambda v: v.__setitem__(np.array([0]), 5.0),
+    lambda v: v.requires_grad_(False).add_(1),
+])  # fmt: skip
+@pytest.mark.parametrize("of_leaf", [False, True])
+def test_a_view_of_no_grad_is_not_written_to_where_writes_are_recorded(write: Any, of_leaf: bool) -> None:
+    x = tg.tensor(np.ones(3), requires_grad=True)
+    y = x if of_leaf else x * 1
+    with tg.no_grad():
+        v = y[:2]
+    message = "a view of a leaf Variable" if of_leaf else "A view was created in no_grad mode"
+    with pytest.raises(RuntimeError, match=message):
+        write(v)
+    assert y.tolist() == [1.0, 1.0, 1.0]
+    with tg.no_grad():
+        write(v)
+    constant = y.detach()[:2]
+    write(constant)
+
+
+def test_a_view_taken_before_its_base_became_a_leaf_is_not_written_to() -> None:
+    x = tg.ones(3)
+    v = x[:2]
+    x.requires_grad_()
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable"):
+        v.mul_(2)
+
+
+def test_a_view_of_no_grad_follows_a_base_that_is_recorded_later() -> None:
+    x = tg.tensor(np.ones(3), requires_grad=True)
+    y = tg.zeros(3, dtype="float64")
+    with tg.no_grad():
+        v = y[:2]
+    y.add_(x)
+    v.mul_(2)
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(("write", "expected"), [
+    (lambda x: x.__setitem__(slice(1, None), x[:-1]), [0.0, 0.0, 1.0, 2.0]),
+    (lambda x: x.__setitem__(slice(None, -1), x[1:]), [1.0, 2.0, 3.0, 3.0]),
+    (lambda x: x[1:].add_(x[:-1]), [0.0, 1.0, 3.0, 5.0]),
+    (lambda x: x[1:].copy_(x[:-1]), [0.0, 0.0, 1.0, 2.0]),
+    (lambda x: x.__setitem__(np.array([1, 2, 3]), x[:-1]), [0.0, 0.0, 1.0, 2.0]),
+    (lambda x: x.reshape(2, 2).copy_(x.reshape(2, 2).T), [0.0, 2.0, 1.0, 3.0]),
+])  # fmt: skip
+def test_source_and_target_may_overlap(write: Any, expected: list[float]) -> None:
+    x = tg.arange(4.0)
+    write(x)
+    assert x.tolist() == expected
+    y = tg.arange(4.0).requires_grad_() * 1
+    write(y)
+    assert y.tolist() == expected
+
+
+@pytest.mark.parametrize("write", [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x[0].zero_()])
+def test_memory_that_is_broadcast_or_read_only_is_not_written_to(write: Any) -> None:
+    array = np.zeros(3)
+    array.flags.writeable = False
+    for x in (tg.zeros(1).expand(3), tg.from_numpy(array)):
+        with pytest.raises(RuntimeError, match=r"Please clone\(\) the tensor"):
+            write(x)
+
+
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.MaskedArray, np.memmap])
+def test_writes_to_the_memory_of_a_subclass_of_ndarray_are_seen(kind: type[np.ndarray[Any, Any]]) -> None:
+    array = np.ones((2, 2)).view(kind)
+    x = tg.from_numpy(array)
+    assert x.array.__class__ is np.ndarray
+    w = tg.tensor(np.ones((2, 2)), requires_grad=True)
+    loss = (w * x).sum()
+    tg.from_numpy(array[:1]).mul_(2)
+    assert np.asarray(array)[0, 0] == 2
+    with pytest.raises(RuntimeError, match="modified by an inplace operation: mul needs its operand other"):
+        loss.backward()

@@ -41,14 +41,14 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """
     if not hasattr(array, "dtype") or isinstance(array, (np.generic, graph.Tensor)):
         raise TypeError(f"from_numpy expected an np.ndarray, got {type(array).__name__}")
-    return Tensor(_check_dtype(array))
+    return Tensor(backend.admit(array))
 
 
 def from_dlpack(source: Any) -> Tensor:
     """A Tensor that shares the memory of an object with `__dlpack__` (PyTorch's, JAX's, CuPy's arrays)."""
     on_cpu = source.__dlpack_device__()[0] == 1
     array = np.from_dlpack(source) if on_cpu else backend.named("cuda").module.from_dlpack(source)
-    return Tensor(_check_dtype(array))
+    return Tensor(backend.admit(array))
 
 
 def _to_array(data: Any, dtype: Any, device: str | None, *, copy: bool) -> Any:
@@ -62,7 +62,7 @@ def _to_array(data: Any, dtype: Any, device: str | None, *, copy: bool) -> Any:
         data = np.asarray(data)
     if dtype is not None and data.dtype != np.dtype(dtype):
         data, copy = _told(ops.to_dtype, data, data.astype(dtype), np.dtype(dtype)), False
-    _check_dtype(data)
+    data = backend.admit(data)
     if device is not None and backend.named(device) is not backend.of(data):
         return _told(ops.to_device, data, backend.transfer(data, backend.named(device)), device)
     return _told(ops.clone, data, data.copy()) if copy else data
@@ -77,33 +77,28 @@ def _told(op: Any, source: Any, made: Any, *settings: Any) -> Any:
 
 def _from_python(data: Any, dtype: Any) -> Any:
     """Numbers and nested sequences of them, which may hold Tensors and arrays."""
-
-    def plain(x: Any) -> Any:
-        if isinstance(x, Tensor):
-            x._reading("tensor([...])")
-            return backend.to_host(x.array)
-        return [plain(y) for y in x] if isinstance(x, (list, tuple)) else x
-
-    def holds_arrays(x: Any) -> bool:
-        return any(holds_arrays(y) for y in x) if isinstance(x, list) else hasattr(x, "dtype")
-
-    values = plain(data)
+    values = _without_tensors(data)
     try:
         array = np.asarray(values)
     except ValueError as error:
         error.add_note("in tensor(data): the nested sequences have different lengths")
         raise
-    if array.dtype.kind == "f" and dtype is None and not holds_arrays(values):
+    if array.dtype.kind == "f" and dtype is None and not _holds_arrays(values):
         array = array.astype(dtypes.get_default_dtype())
     if array.size == 0 and dtype is None:
         array = array.astype(dtypes.get_default_dtype())
     return array
 
 
-def _check_dtype(array: Any) -> Any:
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"can't make a tensor of dtype {array.dtype}; the supported ones are bool, integers and floats")
-    return array
+def _without_tensors(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        data._reading("tensor([...])")
+        return backend.to_host(data.array)
+    return [_without_tensors(x) for x in data] if isinstance(data, (list, tuple)) else data
+
+
+def _holds_arrays(data: Any) -> bool:
+    return any(_holds_arrays(x) for x in data) if isinstance(data, list) else hasattr(data, "dtype")
 
 
 def _finish(array: Any, requires_grad: bool) -> Tensor:
@@ -111,7 +106,11 @@ def _finish(array: Any, requires_grad: bool) -> Tensor:
     return result.as_new_leaf() if requires_grad else result
 
 
-def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+def _shape(sizes: tuple[Any, ...], size: Sequence[int] | None = None) -> tuple[int, ...]:
+    if size is not None:
+        if sizes:
+            raise TypeError("sizes were given both one by one and as size=")
+        return tuple(size)
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
 
 
@@ -119,19 +118,22 @@ def _dtype(dtype: Any) -> Any:
     return dtypes.get_default_dtype() if dtype is None else np.dtype(dtype)
 
 
-def zeros(*size: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of zeros; sizes one by one or as one tuple."""
-    return _finish(backend.named(device).module.zeros(_shape(size), _dtype(dtype)), requires_grad)
+def zeros(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, device: str | None = None,
+          requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros; sizes one by one, as one tuple, or as `size`."""
+    return _finish(backend.named(device).module.zeros(_shape(sizes, size), _dtype(dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of ones; sizes one by one or as one tuple."""
-    return _finish(backend.named(device).module.ones(_shape(size), _dtype(dtype)), requires_grad)
+def ones(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, device: str | None = None,
+         requires_grad: bool = False) -> Tensor:
+    """A tensor of ones; sizes one by one, as one tuple, or as `size`."""
+    return _finish(backend.named(device).module.ones(_shape(sizes, size), _dtype(dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of whatever is in memory; sizes one by one or as one tuple."""
-    return _finish(backend.named(device).module.empty(_shape(size), _dtype(dtype)), requires_grad)
+def empty(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, device: str | None = None,
+          requires_grad: bool = False) -> Tensor:
+    """A tensor of whatever is in memory; sizes one by one, as one tuple, or as `size`."""
+    return _finish(backend.named(device).module.empty(_shape(sizes, size), _dtype(dtype)), requires_grad)
 
 
 def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: str | None = None,
@@ -161,10 +163,12 @@ def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False)
     return _finish(np.empty_like(input.array, dtype=dtype), requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None,
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None,
            requires_grad: bool = False) -> Tensor:
     """start, start + step, ... up to but not including end; int64, or the default dtype if a number is a float."""
-    start, end = (0, start) if end is None else (start, end)
+    start, end = (0, start) if end is None else (0 if start is None else start, end)
+    if end is None:
+        raise TypeError("arange: the end is missing")
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: the step {step} does not lead from {start} to {end}")
     if dtype is None:
@@ -184,28 +188,31 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: str | None =
     return _finish(backend.named(device).module.eye(n, m, dtype=_dtype(dtype)), requires_grad)
 
 
-def _drawn(kind: str, size: tuple[Any, ...], generator: Generator | None, dtype: Any, device: str | None,
+def _drawn(kind: str, size: tuple[int, ...], generator: Generator | None, dtype: Any, device: str | None,
            requires_grad: bool) -> Tensor:
     like = backend.named(device).module.empty(0, _dtype(dtype))
-    return _finish(draw(kind, like, _shape(size), _dtype(dtype), generator), requires_grad)
+    return _finish(draw(kind, like, size, _dtype(dtype), generator), requires_grad)
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: str | None = None,
-         requires_grad: bool = False) -> Tensor:
+def rand(*sizes: Any, size: Sequence[int] | None = None, generator: Generator | None = None, dtype: Any = None,
+         device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Draws from U[0, 1)."""
-    return _drawn("random", size, generator, dtype, device, requires_grad)
+    return _drawn("random", _shape(sizes, size), generator, dtype, device, requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: str | None = None,
-          requires_grad: bool = False) -> Tensor:
+def randn(*sizes: Any, size: Sequence[int] | None = None, generator: Generator | None = None, dtype: Any = None,
+          device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Draws from N(0, 1)."""
-    return _drawn("standard_normal", size, generator, dtype, device, requires_grad)
+    return _drawn("standard_normal", _shape(sizes, size), generator, dtype, device, requires_grad)
 
 
-def randint(low: int, high: int | None = None, size: Sequence[int] = (), *, generator: Generator | None = None,
-            dtype: Any = None, device: str | None = None) -> Tensor:
-    """Draws of integers from low to high - 1, or from 0 to low - 1; int64."""
-    low, high = (0, low) if high is None else (low, high)
+def randint(low: int = 0, high: Any = None, size: Sequence[int] = (), *,
+            generator: Generator | None = None, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Draws of integers from low to high - 1, or from 0 to low - 1: randint(2, 8, (3,)), randint(8, (3,)); int64."""
+    if isinstance(high, Sequence):
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     source = generator or default_generator()
     return tensor(live(_integers, source, low, high, tuple(size)), dtype=dtype or dtypes.int64, device=device)
 
@@ -214,17 +221,24 @@ def _integers(source: Generator, low: int, high: int, size: tuple[int, ...]) -> 
     return np.asarray(source.numpy.integers(low, high, size))
 
 
-def randperm(n: int, *, generator: Generator | None = None, device: str | None = None) -> Tensor:
-    """The numbers 0 to n - 1 in random order; int64."""
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: str | None = None) -> Tensor:
+    """The numbers 0 to n - 1 in random order; int64 unless `dtype` is given."""
     source = generator or default_generator()
-    return tensor(live(source.numpy.permutation, n), device=device)
+    return tensor(live(source.numpy.permutation, n), dtype=dtype, device=device)
 
 
-def rand_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """Draws from U[0, 1) in the shape, dtype and device of `input`."""
-    return Tensor(draw("random", input.array, input.array.shape, input.array.dtype, generator))
+def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None,
+              requires_grad: bool = False) -> Tensor:
+    """Draws from U[0, 1) in the shape, device and, unless `dtype` is given, the dtype of `input`."""
+    return _drawn_like("random", input, generator, dtype, requires_grad)
 
 
-def randn_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """Draws from N(0, 1) in the shape, dtype and device of `input`."""
-    return Tensor(draw("standard_normal", input.array, input.array.shape, input.array.dtype, generator))
+def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None,
+               requires_grad: bool = False) -> Tensor:
+    """Draws from N(0, 1) in the shape, device and, unless `dtype` is given, the dtype of `input`."""
+    return _drawn_like("standard_normal", input, generator, dtype, requires_grad)
+
+
+def _drawn_like(kind: str, input: Tensor, generator: Generator | None, dtype: Any, requires_grad: bool) -> Tensor:
+    dtype = input.dtype if dtype is None else np.dtype(dtype)
+    return _finish(draw(kind, input.array, input.array.shape, dtype, generator), requires_grad)

@@ -53,17 +53,20 @@ def assign(target: Array, source: Array) -> None:
 def write(target: T, result: Any) -> T:
     """Put the values and the history of `result`, an op of `target`, into `target`; return it.
 
-    Raises RuntimeError for a leaf that requires grad outside `no_grad`, for a result of another shape and for one whose
-    dtype the target cannot hold.
+    The result lies in memory of its own, so that operands may overlap with the target: `x[1:] = x[:-1]` moves x by one.
+
+    Raises RuntimeError for a leaf that requires grad outside `no_grad`, for a result of another shape, for one whose
+    dtype the target cannot hold, and for memory that cannot be written to.
     """
     check_fits(target, result)
     if result.array.dtype != target.array.dtype:
         result = ops.to_dtype(result, target.array.dtype)
+    base = target._base if isinstance(target, View) else target
+    if result.node is not None or (base.node is not None and graph.is_grad_enabled()):
+        check_recordable(target, base)
     if result.node is None:  # nothing requires grad, or `no_grad`
         assign(target.array, result.array)
         return target
-    base = target._base if isinstance(target, View) else target
-    check_recordable(target, base)
     keep_old_values(result.node, target.array)
     assign(target.array, result.array)
     if isinstance(target, View):
@@ -76,7 +79,7 @@ def check_recordable(target: graph.Tensor, base: graph.Tensor) -> None:
     """Raise RuntimeError where a recorded write would cut a leaf, or a part of a leaf, from its gradient."""
     part_of_leaf = target.node is not None and base.node is None  # the leaf is a view of a constant
     if part_of_leaf or isinstance(base.node, Leaf) or isinstance(target.node, Leaf):
-        what = "a leaf Variable" if isinstance(target.node, Leaf) else "a view of a leaf Variable"
+        what = "a leaf Variable" if target is base else "a view of a leaf Variable"
         raise RuntimeError(f"{what} that requires grad is being used in an in-place operation. "
                            "Do it inside `with no_grad():`, or write to a copy, x.clone().")
     if target.node is None and base.node is not None:
@@ -103,3 +106,7 @@ def check_fits(target: graph.Tensor, result: graph.Tensor) -> None:
     if old.size and any(step == 0 and n > 1 for step, n in zip(old.strides, old.shape, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
                            "memory location. Please clone() the tensor before performing the operation.")
+    if not getattr(old.flags, "writeable", True):  # CuPy's flags do not have it
+        raise RuntimeError("unsupported operation: the memory of the written-to tensor is read-only, because it was "
+                           "broadcast (expand) or is that of a read-only array. Please clone() the tensor before "
+                           "performing the operation.")

@@ -1,0 +1,80 @@
+"""Tensors from data and from nothing: the forms of PyTorch's arguments, and what is refused at the door."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+
+
+@pytest.mark.parametrize("make", [tg.zeros, tg.ones, tg.empty, tg.rand, tg.randn])
+def test_sizes_one_by_one_as_a_tuple_or_by_name(make: Any) -> None:
+    for x in (make(2, 3), make((2, 3)), make([2, 3]), make(size=(2, 3)), make(size=[2, 3])):
+        assert x.shape == (2, 3)
+    assert make(size=()).shape == make().shape == ()
+    with pytest.raises(TypeError, match="sizes were given both one by one and as size="):
+        make(2, size=(3,))
+
+
+def test_arange_by_name() -> None:
+    assert tg.arange(end=3).tolist() == tg.arange(3).tolist() == [0, 1, 2]
+    assert tg.arange(start=1, end=3).tolist() == [1, 2]
+    assert tg.arange(1, end=6, step=2).tolist() == [1, 3, 5]
+    with pytest.raises(TypeError, match="the end is missing"):
+        tg.arange()
+
+
+def test_randint_takes_the_size_second() -> None:
+    for draws in (tg.randint(5, (100,)), tg.randint(0, 5, (100,)), tg.randint(high=5, size=(100,))):
+        assert (draws.shape, draws.dtype) == ((100,), tg.int64)
+        assert {*draws.tolist()} == {0, 1, 2, 3, 4}
+    assert {*tg.randint(3, 5, (100,)).tolist()} == {3, 4}
+
+
+def test_random_tensors_like_others_and_permutations() -> None:
+    like = tg.zeros(2, 3)
+    for make in (tg.rand_like, tg.randn_like):
+        assert (make(like).shape, make(like).dtype) == ((2, 3), tg.float32)
+        x = make(like, dtype=tg.float64, requires_grad=True)
+        assert (x.dtype, x.requires_grad, x.is_leaf) == (tg.float64, True, True)
+    order = tg.randperm(5, dtype=tg.int32)
+    assert (order.dtype, sorted(order.tolist())) == (tg.int32, [0, 1, 2, 3, 4])
+
+
+def test_a_subclass_of_ndarray_becomes_an_array_that_shares_its_memory() -> None:
+    matrix = np.ones((2, 2)).view(np.matrix)
+    for x in (tg.from_numpy(matrix), tg.as_tensor(matrix)):
+        assert x.array.__class__ is np.ndarray
+        assert np.shares_memory(x.array, matrix)
+    copied = tg.tensor(matrix)
+    assert copied.array.__class__ is np.ndarray
+    assert not np.shares_memory(copied.array, matrix)
+    assert (copied * copied).tolist() == [[1.0, 1.0], [1.0, 1.0]], "elementwise, unlike that of matrices"
+
+
+@pytest.mark.parametrize("make", [tg.tensor, tg.as_tensor, tg.from_numpy])
+def test_a_foreign_byte_order_is_refused(make: Callable[[Any], Any]) -> None:
+    foreign = np.dtype(np.float64).newbyteorder()
+    array = np.ones(2, foreign)
+    with pytest.raises(TypeError, match=r"byte order is not this machine's; convert it with array.astype\("):
+        make(array)
+    assert make(array.astype(array.dtype.newbyteorder("="))).tolist() == [1.0, 1.0]
+    assert tg.tensor(array, dtype="float64").tolist() == [1.0, 1.0]
+
+
+def test_tensor_of_lists_leaves_no_garbage() -> None:
+    tg.tensor([[1.0, 2.0]])
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(20):
+            tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+        assert len(gc.get_objects()) < before + 10
+    finally:
+        gc.enable()
