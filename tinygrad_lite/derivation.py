@@ -83,7 +83,7 @@ def check(derivation: Derivation, run: int, results: dict[str, Value]) -> None:
         try:
             value = evaluate(q.expr, known, run, top=derivation.names.get(q.expr) == q.name)
             true = q.name not in defined and agree(value, recorded[q.name])
-        except KeyError:  # it uses what is defined nowhere, or below
+        except (KeyError, TypeError, ValueError):  # it uses what is defined below or nowhere, or does not fit together
             true = False
         if not true:
             raise ValueError(f"explain: the equation found for {q.name} does not say what ran, so none is shown; "

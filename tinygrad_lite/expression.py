@@ -203,8 +203,8 @@ class Algebra:
     def _attempt(self, e: Expr, rule: Callable[[Expr], Expr | None]) -> Expr | None:
         try:
             candidate = rule(e)
-        except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):
-            return None  # the shorter form does not fit these operands
+        except (TypeError, ValueError):  # NumPy refuses: shapes that do not fit, arithmetic with bool
+            return None
         same = candidate is not None and all(map(agree, candidate.values, e.values))
         return candidate if same else None
 
@@ -491,13 +491,15 @@ def _at_classes(w: Algebra, e: Expr) -> Expr | None:
 
 def _put(w: Algebra, e: Expr) -> Expr | None:
     """Where all places are filled, only the shape changes."""
+    if prod(e.shape) != prod(e.args[0].shape):
+        return None
     return w.build(ops.reshape, e.args, tuple((np.shape(v),) for v in e.values))
 
 
 def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
     """`dim` as its default says it, where it means the same."""
     assert e.op is not None
-    if "dim" not in e.op.settings:
+    if "dim" not in e.op.settings or isinstance(e.args[0], tuple):
         return None
     usual, dim, ndim = e.op.signature.parameters["dim"].default, e.setting("dim"), len(e.args[0].shape)
     if type(usual) is not int or type(dim) is not int or dim == usual or not ndim or (dim - usual) % ndim:
