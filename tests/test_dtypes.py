@@ -178,3 +178,13 @@ def test_operands_on_two_devices_are_refused() -> None:
     with pytest.raises(TypeError) as caught:
         tg.tensor([1.0], device="strict") + tg.tensor([1.0])
     assert "in add(input: float32 (1,) on tests, other: float32 (1,))" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_uniform_draws_are_below_one(dtype: str) -> None:
+    """Of 60,000 float32 draws rounded to float16 a dozen would be 1."""
+    draws = tg.rand(60_000, dtype=dtype, generator=tg.Generator(0)).numpy()
+    assert draws.dtype == dtype
+    assert draws.min() >= 0
+    assert draws.max() < 1
+    assert abs(draws.astype("float64").mean() - 0.5) < 0.005

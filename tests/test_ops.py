@@ -7,6 +7,7 @@ Tensors have in common, or that cannot be differentiated again, fails here.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -381,6 +382,50 @@ def test_sigmoid_to_full_precision(dtype: str) -> None:
     np.testing.assert_allclose(tg.sigmoid(tg.from_numpy(x)).numpy(), exact, rtol=4 * float(info.eps), atol=0)
     ends = tg.sigmoid(tg.tensor([-INF, -6e4, 6e4, INF, float("nan")], dtype=dtype))
     np.testing.assert_array_equal(ends.numpy(), [0.0, 0.0, 1.0, 1.0, np.nan])
+
+
+def test_float16_is_added_up_in_float32() -> None:
+    """In float16 itself 2048 + 1 is 2048, and 65505 is inf; the results, and the gradients, are what fits in it."""
+    rows, many = tg.ones(5000, 2, dtype="float16"), tg.ones(70000, dtype="float16", requires_grad=True)
+    assert rows.sum(0).tolist() == [5000, 5000]
+    assert rows.sum().item() == 10000
+    assert rows.mean(0).tolist() == [1, 1]
+    assert tg.einsum("ij,ik->jk", rows, rows).tolist() == [[5000, 5000]] * 2
+    bias, column = tg.zeros(2, dtype="float16", requires_grad=True), tg.zeros(5000, 1, dtype="float16")
+    (rows * 1 + bias).sum().backward()
+    assert bias.grad is not None
+    assert bias.grad.tolist() == [5000, 5000]
+    stretched = tg.zeros(1, 2, dtype="float16", requires_grad=True)
+    (column + stretched).sum().backward()
+    assert stretched.grad is not None
+    assert stretched.grad.tolist() == [[5000, 5000]]
+    functional, zeros = tg.nn.functional, tg.zeros(70000, dtype="float16")
+    share, log_count = 1 / 70000, math.log(70000)
+    for y, value, slope in [
+        (many.mean(), 1, share),
+        (functional.mse_loss(many, zeros), 1, 2 * share),
+        (functional.binary_cross_entropy_with_logits(many, zeros), math.log(1 + math.e), share / (1 + math.exp(-1))),
+        (many.logsumexp(0), 1 + log_count, share),
+        (many.softmax(0)[0] * 64, 64 * share, None),
+        (many.log_softmax(0)[0], -log_count, None),
+        (functional.cross_entropy(many, tg.tensor(0)), log_count, None),
+        (functional.cross_entropy(many.reshape(-1, 1).expand(70000, 2), tg.zeros(70000, dtype="int64")),
+         math.log(2), None),
+    ]:  # fmt: skip
+        assert y.dtype == "float16"
+        np.testing.assert_allclose(y.item(), value, rtol=2e-3)
+        (g,) = tg.autograd.grad(y, many)
+        if slope is not None:  # in float16 a 70,000th is not a normal number: it has few digits
+            np.testing.assert_allclose(g.numpy(), slope, rtol=5e-3)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_at_nan(create_graph: bool) -> None:
+    """As in PyTorch: relu lets them through, and a nan takes all of that of a maximum."""
+    x = tg.tensor([float("nan"), 1.0, 2.0], requires_grad=True)
+    for y, expected in ((x.relu().sum(), [1.0, 1.0, 1.0]), (x.max(), [1.0, 0.0, 0.0]), (x.amin(0), [1.0, 0.0, 0.0])):
+        (g,) = tg.autograd.grad(y, x, create_graph=create_graph)
+        assert g.tolist() == expected
 
 
 def test_losses_do_not_overflow() -> None:

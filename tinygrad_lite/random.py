@@ -90,8 +90,12 @@ def manual_seed(seed: int) -> Generator:
 def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
     source = (generator or default_generator()).on(like)
-    drawn = dtypes.float32 if dtype == dtypes.float16 else dtype
-    return getattr(source, kind)(shape, drawn).astype(dtype, copy=False)
+    if dtype != dtypes.float16:
+        return getattr(source, kind)(shape, dtype)
+    drawn = getattr(source, kind)(shape, dtypes.float32)
+    if kind == "random":  # rounded down to the multiples of 2 ** -11, as in PyTorch: to the nearest could give 1
+        drawn = np.floor(drawn * 2048) / 2048
+    return drawn.astype(dtype)
 
 
 def draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None = None) -> Any:

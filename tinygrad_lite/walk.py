@@ -26,7 +26,7 @@ def total(input: Array, axis: Any = None, keepdims: bool = False) -> Array:
     (NumPy adds float16 along the first axis in float16, where 2048 + 1 is 2048.)
     """
     if input.dtype is dtypes.float16:
-        return add_reduce(input, axis, dtypes.float32, None, keepdims).astype(dtypes.float16)  # type: ignore[no-any-return]
+        return add_reduce(input, axis, dtypes.float32, None, keepdims).astype(dtypes.float16)
     return add_reduce(input, axis, None, None, keepdims)
 
 

@@ -374,8 +374,13 @@ a.to(T.float32) * b       ; (2, 3)       ; (3,)
 """
 
 # Where a function has no derivative, or an infinite one; first order (PyTorch's second ones there are accidents).
-# Not here: relu(nan) and amax with a nan, whose gradients are 0 and nan here and g there.
 SUBGRADIENTS = """
+a.relu()                 ; [NAN, INF, -INF, 1.0]
+a.max()                  ; [NAN, 1.0, 2.0]
+a.min()                  ; [1.0, NAN, 2.0, NAN]
+a.sigmoid().log()        ; [-20.0, -700.0, 700.0]
+a.half().sigmoid().log() ; [-20.0, -9.0, 9.0]
+a.float().sigmoid().log() ; [-20.0, -80.0, 80.0]
 a.relu()                 ; [-1.0, 0.0, -0.0, 1.0]
 a.abs()                  ; [-1.0, 0.0, -0.0, 1.0]
 a.sign()                 ; [-1.0, 0.0, -0.0, 1.0]

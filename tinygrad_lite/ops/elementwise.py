@@ -221,13 +221,13 @@ def _(g, y):
 
 @op(tex=r"\max(0, {input})")
 def relu(input: Array) -> Array:
-    """max(input, 0); the derivative at 0 is 0."""
+    """max(input, 0); the derivative at 0 is 0, and at nan 1, as in PyTorch."""
     return np.maximum(input, 0)
 
 
 @relu.vjp("input")
 def _(g, y):
-    return g * (y > 0)
+    return g * positive(y)
 
 
 # --- selection --------------------------------------------------------------------------------------------------------
@@ -362,6 +362,18 @@ def gt(input: Array, other: Array) -> Array:
 def ge(input: Array, other: Array) -> Array:
     """input >= other, elementwise."""
     return input >= other
+
+
+@op(tex=r"[{input} > 0]", promotion="compare")
+def positive(input: Array) -> Array:
+    """Whether input > 0, or nan: where `relu` lets a gradient through."""
+    return ~(input <= 0)
+
+
+@op(tex=r"[{input} = {other}]", promotion="compare")
+def same(input: Array, other: Array) -> Array:
+    """input == other, elementwise, where nan equals nan."""
+    return (input == other) | ((input != input) & (other != other))
 
 
 @op(tex=r"{input} \wedge {other}", promotion="compare")

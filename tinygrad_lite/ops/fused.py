@@ -15,7 +15,7 @@ from ..walk import add_reduce
 from .elementwise import exp, log, sigmoid
 from .indexing import along
 from .linalg import matmul
-from .reduce import axis_of, logsumexp, mean, sum, unreduce
+from .reduce import axis_of, in_float32, logsumexp, mean, shared, sum, unreduce
 from .shape import reshape, transpose
 
 
@@ -55,6 +55,7 @@ def _(g):
 
 
 @op(tex=r"\operatorname{{softmax}}({input})", promotion="float")
+@in_float32
 def softmax(input: Array, dim: int = -1) -> Array:
     """e ** input / sum(e ** input) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
@@ -74,6 +75,7 @@ def _(g, y, dim):
 
 
 @op(tex=r"\log\operatorname{{softmax}}({input})", promotion="float")
+@in_float32
 def log_softmax(input: Array, dim: int = -1) -> Array:
     """input - log(sum(e ** input)) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
@@ -100,6 +102,17 @@ def reduced(loss, reduction):
     return loss if reduction == "none" else sum(loss) if reduction == "sum" else mean(loss)
 
 
+def share(g, shape, reduction):
+    """The gradient of a reduced loss as what each element, or example, of `shape` gets of it."""
+    return shared(g, math.prod(shape)) if reduction == "mean" else g
+
+
+def check_floating(name: str, input: Array) -> None:
+    """Raise RuntimeError for integers and bool."""
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"{name}: the input dtype must be floating, got {input.dtype}; use .float() first")
+
+
 def check_reduction(reduction: str) -> None:
     """Raise ValueError unless `reduction` is one of PyTorch's three."""
     if reduction not in ("none", "mean", "sum"):
@@ -115,6 +128,7 @@ def one_hot_along(target: Array, num_classes: int, dim: int) -> Array:
 
 
 @op(promotion="none", residuals=("probabilities",))
+@in_float32
 def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The cross entropy of softmax(input) against `target`; the classes lie along axis 1 (0 of a single example).
 
@@ -123,7 +137,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
 
     Raises IndexError for a class out of range and ValueError where the shapes do not fit.
     """
-    check_reduction(reduction)
+    check_floating("cross_entropy", input)
     dim = class_dim(input.shape)
     shifted = input - np.max(input, axis=dim, keepdims=True)
     e = np.exp(shifted)
@@ -140,11 +154,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
             raise IndexError(f"Target {target.min()} is out of bounds")
         index = np.expand_dims(target, dim)
         loss = (np.log(total) - shifted[along(shifted.shape, dim, index)]).reshape(expected)
-    if reduction != "none":
-        loss = add_reduce(loss, None)
-        if reduction == "mean":
-            loss = loss / (math.prod(expected) or np.nan)
-    return loss.astype(input.dtype), e / total
+    return reduced(loss, reduction), e / total
 
 
 @cross_entropy.residual("probabilities")
@@ -184,21 +194,22 @@ def per_example(g, shape, dim, reduction):
     """The gradient of a loss as what each example's class scores get of it."""
     if reduction == "none":
         return unreduce(g, shape, dim, False)
-    return g / (math.prod((*shape[:dim], *shape[dim + 1 :])) or 1) if reduction == "mean" else g
+    return share(g, (*shape[:dim], *shape[dim + 1 :]), reduction)
 
 
 @op
+@in_float32
 def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str = "mean") -> Array:
     """-(target log s + (1 - target) log(1 - s)) with s = sigmoid(input), without overflow.
 
     It is computed as max(input, 0) - input * target + log(1 + e ** -|input|).
     Raises ValueError if the shapes differ.
     """
-    check_reduction(reduction)
+    check_floating("binary_cross_entropy_with_logits", input)
     if np.shape(target) != input.shape:
         raise ValueError(f"target must have the shape of input, {input.shape}; got {np.shape(target)}")
     loss = np.maximum(input, 0) - input * target + np.log1p(np.exp(-np.abs(input)))
-    return loss if reduction == "none" else reduce_raw(loss, reduction)
+    return reduced(loss, reduction)
 
 
 @binary_cross_entropy_with_logits.define
@@ -209,21 +220,21 @@ def _(input, target, reduction="mean"):
 
 @binary_cross_entropy_with_logits.vjp("input")
 def _(g, input, target, reduction):
-    return per_element(g, input.shape, reduction) * (sigmoid(input) - target)
+    return share(g, input.shape, reduction) * (sigmoid(input) - target)
 
 
 @binary_cross_entropy_with_logits.vjp("target")
 def _(g, input, reduction):
-    return -per_element(g, input.shape, reduction) * input
+    return -share(g, input.shape, reduction) * input
 
 
 @op
+@in_float32
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """(input - target) ** 2, its mean or its sum; the two are broadcast."""
-    check_reduction(reduction)
+    check_floating("mse_loss", input)
     difference = input - target
-    loss = difference * difference
-    return loss if reduction == "none" else reduce_raw(loss, reduction)
+    return reduced(difference * difference, reduction)
 
 
 @mse_loss.define
@@ -234,21 +245,10 @@ def _(input, target, reduction="mean"):
 @mse_loss.vjp("input")
 def _(g, input, target, reduction):
     difference = input - target
-    return per_element(2 * g, difference.shape, reduction) * difference
+    return share(2 * g, difference.shape, reduction) * difference
 
 
 @mse_loss.vjp("target")
 def _(g, input, target, reduction):
     difference = target - input
-    return per_element(2 * g, difference.shape, reduction) * difference
-
-
-def reduce_raw(loss, reduction):
-    """The mean or the sum of a raw array."""
-    total = add_reduce(loss, None)
-    return total / (loss.size or np.nan) if reduction == "mean" else total
-
-
-def per_element(g, shape, reduction):
-    """The gradient of a loss as what each element gets of it."""
-    return g / (math.prod(shape) or 1) if reduction == "mean" else g
+    return share(2 * g, difference.shape, reduction) * difference

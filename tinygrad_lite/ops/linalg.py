@@ -8,6 +8,7 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
+from .reduce import in_float32
 from .shape import reshape, transpose
 
 
@@ -49,6 +50,7 @@ def _(g, input, other_shape):
 
 
 @op(tex=r"\operatorname{{einsum}}(\mathrm{{{equation}}}; {operands})")
+@in_float32  # as NumPy does a matrix product
 def contract(operands: Sequence[Array], equation: str) -> Array:
     """`np.einsum` for an explicit equation without ellipsis or repeated letters in an operand (see `einsum`)."""
     return np.einsum(equation, *operands, optimize=len(operands) > 1)

@@ -6,7 +6,9 @@ axes with size 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +16,9 @@ import numpy as np
 from .. import dtypes
 from ..graph import Array
 from ..operation import op
-from ..walk import add_reduce
-from .elementwise import exp
-from .shape import reshape
+from ..walk import add_reduce, total
+from .elementwise import exp, same
+from .shape import reshape, to_dtype
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -40,6 +42,35 @@ def count_of(shape: Sequence[int], dim: Dim) -> int:
     return count
 
 
+def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a forward function: float16 is computed in float32 and rounded once, at the end, as in PyTorch.
+
+    Its first operand decides, an array or a sequence of them.
+    """
+    first = next(iter(inspect.signature(forward).parameters))
+
+    @functools.wraps(forward)
+    def compute(*args: Any, **named: Any) -> Any:
+        input = args[0] if args else named[first]
+        several = isinstance(input, (list, tuple))
+        if (input[0] if several else input).dtype is not dtypes.float16:
+            return forward(*args, **named)
+        wide = [x.astype(dtypes.float32) for x in input] if several else input.astype(dtypes.float32)
+        result = forward(wide, *args[1:], **{n: x for n, x in named.items() if n != first})
+        if isinstance(result, tuple):  # with residuals
+            return tuple(x.astype(dtypes.float16) for x in result)
+        return result.astype(dtypes.float16)
+
+    return compute
+
+
+def shared(g, count):
+    """g / count: what each of the elements of a mean gets of its gradient."""
+    if count > 65504 and g.dtype == dtypes.float16:  # a count beyond the largest float16; the walk casts back
+        g = to_dtype(g, dtypes.float32)
+    return g / (count or 1)
+
+
 def unreduce(g, input_shape, dim, keepdim):
     """A reduced array with the reduced axes back, of size 1, so that it broadcasts against the input."""
     axis = axis_of(dim, len(input_shape))
@@ -59,8 +90,10 @@ def sum(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
     tensor([4., 6.])
     """
-    dtype = None if input.dtype.kind == "f" else dtypes.int64
-    return add_reduce(input, axis_of(dim, input.ndim), dtype, None, keepdim)
+    axis = axis_of(dim, input.ndim)
+    if input.dtype.kind == "f":
+        return total(input, axis, keepdim)
+    return add_reduce(input, axis, dtypes.int64, None, keepdim)
 
 
 @sum.vjp("input")
@@ -69,6 +102,7 @@ def _(g, input_shape, dim, keepdim):
 
 
 @op(tex=r"\operatorname{{mean}}_{{{dim}}}({input})", promotion="none")
+@in_float32
 def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """The mean over `dim`.
 
@@ -76,13 +110,12 @@ def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """
     if input.dtype.kind != "f":
         raise RuntimeError(f"mean(): the input dtype must be floating, got {input.dtype}; use .float() first")
-    total = add_reduce(input, axis_of(dim, input.ndim), None, None, keepdim)
-    return total / (count_of(input.shape, dim) or np.nan)
+    return add_reduce(input, axis_of(dim, input.ndim), None, None, keepdim) / (count_of(input.shape, dim) or np.nan)
 
 
 @mean.vjp("input")
 def _(g, input_shape, dim, keepdim):
-    return unreduce(g, input_shape, dim, keepdim) / (count_of(input_shape, dim) or 1)
+    return shared(unreduce(g, input_shape, dim, keepdim), count_of(input_shape, dim))
 
 
 @op(tex=r"\max_{{{dim}}} {input}", promotion="none")
@@ -106,7 +139,7 @@ def amin(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 @amax.vjp("input")
 @amin.vjp("input")
 def _(g, input, input_shape, y, dim, keepdim):
-    best = input == unreduce(y, input_shape, dim, keepdim)
+    best = same(input, unreduce(y, input_shape, dim, keepdim))
     return best * (unreduce(g, input_shape, dim, keepdim) / sum(best, dim, True))
 
 
@@ -123,6 +156,7 @@ def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array
 
 
 @op(tex=r"\log \sum_{{{dim}}} e^{{{input}}}", promotion="float")
+@in_float32
 def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
     axis = axis_of(dim, input.ndim)
