@@ -175,6 +175,21 @@ def test_a_gradient_of_one_of_several_equal_values_has_no_name() -> None:
     assert equations["∂L/∂W"] == "Xᵀ h1 + Xᵀ (1 − a1²)"
 
 
+def test_what_is_detached_is_noted() -> None:
+    X, _, W = scores_and_targets()
+
+    def f(X: Any) -> Any:
+        z = X @ W
+        with tg.no_grad():
+            tg.sigmoid(z).mean()  # of no use to the loss
+        return (z * z.detach()).sum()
+
+    e = explain(f, X, names={"W": W})
+    assert lines(e)["∂L/∂z1"] == "z1"
+    assert str(e).endswith("z1 is also used as a constant (detached); that use adds nothing to the gradients.")
+    assert "detached" not in str(explain(lambda X: (X @ W * (X @ W > 0)).sum(), X))
+
+
 def test_equations_that_do_not_say_what_ran_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     X, _, W = scores_and_targets()
     wrong = lambda algebra, e: None if e.args[1].number else algebra.apply(tg.sub, e.args)  # noqa: E731

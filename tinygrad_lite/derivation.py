@@ -48,7 +48,8 @@ class Derivation:
     """The equations in the order in which they are computed, and what they speak of.
 
     `names` are the symbols of expressions, `inputs` those that stand for given arrays, `gradients` the gradients of
-    parameters by symbol; `summing_to_one` are the inputs of which the derivation assumes that.
+    parameters by symbol; `summing_to_one` are the inputs of which the derivation assumes that, `detached` the values
+    that are also used as constants.
     """
 
     equations: list[Equation]
@@ -58,6 +59,7 @@ class Derivation:
     loss: str
     batch: Batch | None
     summing_to_one: list[str]
+    detached: list[str]
 
 
 def derive(programs: list[Program], symbols: Iterable[str], batch: Batch | None) -> Derivation:
@@ -130,7 +132,8 @@ class _Reader:
         inputs = {name: e for e, name in self.names.items() if e.op is None and e not in self.symbol_of.values()}
         order = [f"∂{name}" for name in inputs if f"∂{name}" in gradients]
         derivation = Derivation(sorted(steps, key=lambda s: (s.backward, s.expr.order)), self.names, inputs, order,
-                                self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one])
+                                self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one],
+                                [self.names[e] for v in self.program.detached if (e := self.known[v]) in self.names])
         for run, program in enumerate(self.programs):
             check(derivation, run, {derivation.loss: program.result} | {
                 symbol: program.gradients[name] for name, symbol in symbols.items()})

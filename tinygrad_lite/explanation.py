@@ -184,6 +184,8 @@ class Explanation:
                 notes.append(f"Σ{c.translate(SUBSCRIPTS)} is the sum over axis {i}{examples}.")
             elif re.search(rf"_{{[^}}]*\b{c}\b[^}}]*}}", formulas):
                 notes.append(f"{c} counts along axis {i}{examples}.")
+        notes += [f"{name} is also used as a constant (detached); that use adds nothing to the gradients."
+                  for name in d.detached]
         return notes + [f"{name} sums to 1 in each example; this is used." for name in d.summing_to_one]
 
     def __str__(self) -> str:

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from . import graph
-from ._tensor import Tensor, first_gradient
+from ._tensor import Tensor
+from .backward import first_gradient
 from .autograd import observing
 from .graph import Leaf, Node, Observer, tick
 from .operation import Op
@@ -139,6 +140,7 @@ class Program:
     gradients: dict[str, Value] = field(default_factory=dict)
     adjoints: dict[Value, Value] = field(default_factory=dict)
     aliases: dict[str, Value] = field(default_factory=dict)
+    detached: list[Value] = field(default_factory=list)
 
     @property
     def inputs(self) -> dict[str, Value]:
@@ -234,6 +236,7 @@ class Recorder(Observer):
         self.phase: Phase = "forward"
         self.adjoints: dict[Value, Value] = {}
         self._known: dict[int, Value] = {}
+        self.detached: list[Value] = []
         self._merged: list[Value] = []  # kept for the sake of their arrays, whose ids must not come again
         self._recorded: dict[int, Call] = {}  # when a call was made -> the call; its node is one tick younger
 
@@ -299,6 +302,8 @@ class Recorder(Observer):
             return result
         nodes = collect([result], frozenset())
         node_of = {call: n for n in nodes if (call := self.recorded(n)) is not None}
+        self.detached = _detached(calls, node_of, self.value(result.array), {
+            self.value(owner.array) for n in nodes if isinstance(n, Leaf) and (owner := n.owner()) is not None})
         values: dict[Value, Value] = {}
         replaced: dict[Node | None, Node] = {}
         first: dict[Any, Call] = {}
@@ -319,6 +324,7 @@ class Recorder(Observer):
                     setattr(node, slot, replaced[parent])
             if not replaced.keys().isdisjoint(node.rest):
                 setattr(node, "rest", tuple(replaced.get(p, p) for p in node.rest))  # noqa: B010  # not all have one
+        self.detached = [values.get(v, v) for v in self.detached]
         self._merged += values
         self._known |= {id(old.array): new for old, new in values.items()}
         self.values = [v for v in self.values if v not in values]
@@ -332,6 +338,23 @@ class Recorder(Observer):
         is_value = type(made) is float or (hasattr(made, "dtype") and hasattr(made, "shape"))
         self.calls.append(LiveCall(function, args, self.value(made, "live") if is_value else None))
         return made
+
+
+def _detached(calls: list[Call], node_of: dict[Call, Node], result: Value, leaves: set[Value]) -> list[Value]:
+    """What has a gradient and is also used, on the way to the result, as if it had none."""
+    tracked = leaves | {c.outputs[0] for c in node_of}
+    needed, found = {result}, []
+    for call in reversed(calls):
+        if needed.isdisjoint(call.outputs):
+            continue
+        node = node_of.get(call)
+        slots = {name: f"p{i}" for i, name in enumerate(call.op.differentiable)}
+        for name, x in zip(call.op.operands, call.operands, strict=True):
+            if name in call.op.vjps:  # comparisons pass no gradient anyway
+                needed |= {v for v in (x if isinstance(x, list) else [x]) if isinstance(v, Value)}
+            if name in slots and x in tracked and (node is None or getattr(node, slots[name]) is None):
+                found.append(x)
+    return list(dict.fromkeys(found))
 
 
 def _replaced(x: Any, values: dict[Value, Value]) -> Any:
@@ -428,7 +451,8 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], names: Any, *, m
         if leaf.name in gradients:
             raise ValueError(f"trace: two tensors that require grad have one array, that of {leaf.name}; clone() one")
         gradients[leaf.name] = recorder.value(found[node].array)
-    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients, recorder.adjoints, aliases)
+    return Program(recorder.calls, recorder.values, recorder.value(result.array), gradients, recorder.adjoints, aliases,
+                   recorder.detached)
 
 
 def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
