@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import tinygrad_lite as tg
+from tinygrad_lite import dtypes
 from tinygrad_lite.operation import REGISTRY, Op
 
 ROOT = Path(tg.__file__).parent
@@ -28,7 +29,7 @@ call
 operation
 walk
 ops
-views
+views accumulation
 inplace compositions random keys printing
 _tensor
 creation anomaly custom
@@ -186,12 +187,12 @@ def problems(function: Callable[..., Any], seen: set[Any]) -> Iterator[str]:
     for statement in tree.body:
         for node in ast.walk(statement):
             if isinstance(node, ast.Attribute):
-                of_math = known.get(getattr(node.value, "id", "")) is math
-                if not of_math and node.attr not in SAME_ON_ARRAYS_AND_TENSORS | NOT_OF_ARRAYS:
+                of_module = any(known.get(getattr(node.value, "id", "")) is m for m in (math, dtypes))
+                if not of_module and node.attr not in SAME_ON_ARRAYS_AND_TENSORS | NOT_OF_ARRAYS:
                     yield f"{function.__module__}, line {function.__code__.co_firstlineno}: .{node.attr}"
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in known:
                 value = known[node.id]
-                local = node.id in function.__code__.co_varnames or value is math or isinstance(value, type)
+                local = node.id in function.__code__.co_varnames or value is math or value is dtypes or isinstance(value, type)
                 is_op = isinstance(getattr(value, "op", None), Op)
                 if local or is_op or (inspect.isbuiltin(value) and node.id in PYTHON):
                     continue

@@ -644,6 +644,40 @@ def test_value_and_grad_leaves_no_garbage(collector_off: None) -> None:
     assert len(gc.get_objects()) < before + 10
 
 
+def test_backward_of_several_tensors() -> None:
+    x = leaf(2.0, 3.0)
+    tg.autograd.backward([(x * x).sum(), x * 3], [None, tg.tensor(np.array([1.0, 10.0]))])
+    assert values(x.grad) == [7.0, 36.0]
+    tg.autograd.backward((x * x).sum(), inputs=x)
+    assert values(x.grad) == [11.0, 42.0]
+    with pytest.raises(RuntimeError, match="got 2 tensors and 1 gradients"):
+        tg.autograd.backward([x, x], [tg.ones(2)])
+    with pytest.raises(RuntimeError, match="cannot be empty"):
+        tg.autograd.backward(x.sum(), inputs=[])
+
+
+def test_gradients_of_unused_inputs_as_zeros() -> None:
+    x, unused = leaf(1.0), leaf(1.0, 2.0)
+    used, zeros = grad(x * 2, [x, unused], only_inputs=True, materialize_grads=True)
+    assert (values(used), values(zeros)) == ([2.0], [0.0, 0.0])
+
+
+def test_del_grad_and_retains_grad() -> None:
+    x = leaf(1.0)
+    y = x * 2
+    assert (x.retains_grad, y.retains_grad, tg.ones(1).retains_grad) == (False, False, False)
+    y.retain_grad()
+    x.retain_grad()
+    assert (x.retains_grad, y.retains_grad) == (False, True)
+    y.mul_(3)
+    assert y.retains_grad
+    y.backward()
+    assert x.grad is not None
+    del x.grad
+    assert x.grad is None
+    del x.grad
+
+
 def test_inputs_that_do_not_require_grad() -> None:
     x, constant = leaf(1.0), tg.tensor([1.0])
     with pytest.raises(RuntimeError, match="does not require grad"):

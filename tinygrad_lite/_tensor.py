@@ -6,7 +6,6 @@ Nothing here computes: a method is an op under its name (`exp = ops.exp`) or a c
 from __future__ import annotations
 
 import copy
-import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeAlias
@@ -14,10 +13,11 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from . import backend, compositions, dtypes, graph, inplace, keys, ops, printing, random
+from .accumulation import accumulate
 from .call import complete
-from .graph import Leaf, Node, mode, state_changed, switch_grad
+from .graph import Leaf, Node, mode, state_changed
 from .views import View
-from .walk import deposit, gradient_of, own, walk
+from .walk import deposit, gradient_of, own
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
 _bool: TypeAlias = bool
@@ -108,6 +108,10 @@ class Tensor(graph.Tensor):
         if mode.state.__class__ is not bool:
             mode.state.stored(self, value)
 
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False,
                  inputs: Sequence[Tensor] | Tensor | None = None) -> None:
         """Add d self / d leaf to the `.grad` of each leaf (or of each of `inputs`).
@@ -119,28 +123,7 @@ class Tensor(graph.Tensor):
         Raises RuntimeError if self does not require grad, is not a scalar and no `gradient` is given, if the graph was
         freed already, or if a value that it needs was overwritten in place.
         """
-        if inputs is not None:
-            inputs = [inputs] if isinstance(inputs, graph.Tensor) else list(inputs)
-            if not inputs:
-                raise RuntimeError("'inputs' argument to backward() cannot be empty")
-        seed = first_gradient(self, gradient, create_graph)
-        retain = create_graph if retain_graph is None else retain_graph
-        nodes = None if inputs is None else [node_of(x, "backward: inputs") for x in inputs]
-        found = walk([self], [seed], inputs=nodes, retain=retain, create=create_graph)
-        del seed
-        before = switch_grad(create_graph)
-        try:
-            if inputs is None:
-                for node in list(found):
-                    owner = node.owner()  # type: ignore[attr-defined]
-                    if owner is not None:
-                        deposit(owner, own(found.pop(node)))
-            else:
-                for x in inputs:
-                    if x.node in found:
-                        deposit(x, own(found[x.node]))
-        finally:
-            switch_grad(before)
+        accumulate([self], [gradient], retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """A constant that shares this tensor's memory."""
@@ -174,7 +157,7 @@ class Tensor(graph.Tensor):
         """Keep the gradient of this tensor in `.grad` although it is no leaf."""
         if self.node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.is_leaf or any(h.keeps_grad_of() is self for h in self.node.hooks or () if hasattr(h, "keeps_grad_of")):
+        if self.is_leaf or self.retains_grad:
             return
         ref = weakref.ref(self)
 
@@ -185,6 +168,12 @@ class Tensor(graph.Tensor):
 
         keep.keeps_grad_of = ref  # type: ignore[attr-defined]  # an in-place write moves the hook, see inplace.rebase
         self._add_hook(keep)
+
+    @property
+    def retains_grad(self) -> _bool:
+        """Whether `retain_grad` was called on this tensor, which is no leaf."""
+        hooks = None if self.is_leaf or self.node is None else self.node.hooks
+        return any(hook.keeps_grad_of() is self for hook in hooks or () if hasattr(hook, "keeps_grad_of"))
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(gradient)` when the gradient of this tensor is known; what it returns (not None) replaces it.
@@ -232,9 +221,7 @@ class Tensor(graph.Tensor):
         """The number of axes."""
         return self.array.ndim  # type: ignore[no-any-return]
 
-    def numel(self) -> _int:
-        """The number of elements."""
-        return self.array.size  # type: ignore[no-any-return]
+    numel = nelement = compositions.numel
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -253,6 +240,24 @@ class Tensor(graph.Tensor):
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in memory in order."""
         return bool(self.array.flags.c_contiguous)
+
+    def stride(self, dim: _int | None = None) -> Any:
+        """How many elements lie between neighbours along each axis, or along `dim`."""
+        strides = tuple(step // self.array.itemsize for step in self.array.strides)
+        return strides if dim is None else strides[dim]
+
+    def new_zeros(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
+        """Zeros of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
+        return self._new("zeros", _sizes(sizes) if size is None else size, dtype, requires_grad)
+
+    def new_ones(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
+        """Ones of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
+        return self._new("ones", _sizes(sizes) if size is None else size, dtype, requires_grad)
+
+    def _new(self, kind: str, size: Any, dtype: Any, requires_grad: _bool) -> Tensor:
+        make = getattr(backend.of(self.array).module, kind)
+        result = Tensor(make(size, self.array.dtype if dtype is None else np.dtype(dtype)))
+        return result.as_new_leaf() if requires_grad else result
 
     def data_ptr(self) -> _int:
         """The address of the first element."""
@@ -296,6 +301,8 @@ class Tensor(graph.Tensor):
         self._reading("__dlpack__()")
         if self.node is not None:
             raise RuntimeError("Can't export a Tensor that requires grad. Use tensor.detach() first.")
+        if any(step < 0 for step in self.array.strides):  # PyTorch ends the process if it gets one
+            raise BufferError("can't export a Tensor with negative strides. Use tensor.clone() first.")
         return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[_int, _int]:
@@ -338,7 +345,11 @@ class Tensor(graph.Tensor):
         return printing.represent(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.array.size == 1 else repr(self)
+        """Of a 0-d tensor as its number, f"{loss:.3f}"; of others as repr.
+
+        Raises TypeError for a format specification with more than a number.
+        """
+        return object.__format__(self, spec) if self.array.ndim else format(self.item(), spec)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
@@ -435,8 +446,6 @@ class Tensor(graph.Tensor):
     __matmul__ = ops.matmul
     __neg__ = ops.neg
     __abs__ = ops.abs
-    __eq__ = ops.eq
-    __ne__ = ops.ne
     __lt__ = ops.lt
     __le__ = ops.le
     __gt__ = ops.gt
@@ -444,6 +453,12 @@ class Tensor(graph.Tensor):
     __and__ = ops.bitwise_and
     __or__ = ops.bitwise_or
     __invert__ = ops.bitwise_not
+
+    def __eq__(self, other: Any) -> Any:
+        return ops.eq(self, other) if _is_operand(other) else NotImplemented  # Python's answer: not the same object
+
+    def __ne__(self, other: Any) -> Any:
+        return ops.ne(self, other) if _is_operand(other) else NotImplemented
 
     def __pos__(self) -> Tensor:
         return self
@@ -516,27 +531,27 @@ class Tensor(graph.Tensor):
         """self where `condition` holds, else `other`."""
         return ops.where(condition, self, other)  # type: ignore[no-any-return]
 
-    def max(self, dim: Any = None, keepdim: _bool = False) -> Any:
-        """The largest element; along `dim` the pair (values, indices); with a Tensor, the elementwise maximum."""
-        return compositions.max(self, dim, keepdim)
+    max = compositions.max
+    min = compositions.min
+    any = compositions.any
+    all = compositions.all
+    isnan = compositions.isnan
+    square = compositions.square
+    mm = compositions.mm
+    dot = compositions.dot
+    masked_fill = compositions.masked_fill
+    flatten = compositions.flatten
+    squeeze = compositions.squeeze
+    unsqueeze = compositions.unsqueeze
+    split = compositions.split
+    chunk = compositions.chunk
+    unbind = compositions.unbind
+    equal = compositions.equal
+    allclose = compositions.allclose
 
-    def min(self, dim: Any = None, keepdim: _bool = False) -> Any:
-        """The smallest element; along `dim` the pair (values, indices); with a Tensor, the elementwise minimum."""
-        return compositions.min(self, dim, keepdim)
-
-    def any(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
-        """Whether any element along `dim` is nonzero."""
-        nonzero = ops.ne(self, 0)
-        return ops.amax(nonzero, dim, keepdim) if self.array.size else ops.ne(nonzero.sum(dim, keepdim), 0)  # type: ignore[no-any-return]
-
-    def all(self, dim: Any = None, keepdim: _bool = False) -> Tensor:
-        """Whether all elements along `dim` are nonzero."""
-        zero = ops.eq(self, 0)
-        return ops.eq(ops.amax(zero, dim, keepdim) if self.array.size else zero.sum(dim, keepdim), 0)  # type: ignore[no-any-return]
-
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *sizes: Any, shape: Any = None) -> Tensor:
         """The same elements in another shape, given as sizes or as one tuple; one size may be -1."""
-        return ops.reshape(self, _sizes(shape))  # type: ignore[no-any-return]
+        return ops.reshape(self, _sizes(sizes) if shape is None else shape)  # type: ignore[no-any-return]
 
     def view(self, *shape: Any) -> Tensor:
         """`reshape` that never copies.
@@ -549,37 +564,17 @@ class Tensor(graph.Tensor):
                                "Use .reshape(...) instead.")
         return result  # type: ignore[no-any-return]
 
-    def flatten(self, start_dim: _int = 0, end_dim: _int = -1) -> Tensor:
-        """The axes from `start_dim` to `end_dim` as one; self if that is one axis already."""
-        if not self.array.ndim:
-            return self.reshape(1)
-        start, end = (range(self.array.ndim)[d] for d in (start_dim, end_dim))
-        if start > end:
-            raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-        if start == end:
-            return self
-        return self.reshape(*self.shape[:start], math.prod(self.shape[start : end + 1]), *self.shape[end + 1 :])
-
-    def squeeze(self, dim: _int | None = None) -> Tensor:
-        """Without the axes of size 1, or without `dim` if its size is 1."""
-        if dim is None:
-            return self.reshape([n for n in self.shape if n != 1])
-        axis = range(max(self.ndim, 1))[dim]
-        removed = self.shape[axis : axis + 1] == (1,)
-        return self.reshape([*self.shape[:axis], *self.shape[axis + 1 :]] if removed else self.shape)
-
-    def unsqueeze(self, dim: _int) -> Tensor:
-        """With a new axis of size 1 at `dim`."""
-        axis = range(self.ndim + 1)[dim]
-        return self.reshape([*self.shape[:axis], 1, *self.shape[axis:]])
+    def view_as(self, other: Tensor) -> Tensor:
+        """`view` in the shape of another tensor."""
+        return self.view(other.shape)
 
     def transpose(self, dim0: _int, dim1: _int) -> Tensor:
         """With two axes swapped; a view."""
         return ops.transpose(self, dim0, dim1)  # type: ignore[no-any-return]
 
-    def permute(self, *dims: Any) -> Tensor:
-        """With the axes in the order `dims`; a view."""
-        return ops.permute(self, tuple(_sizes(dims)))  # type: ignore[no-any-return]
+    def permute(self, *axes: Any, dims: Any = None) -> Tensor:
+        """With the axes in another order, given one by one or as one tuple; a view."""
+        return ops.permute(self, tuple(_sizes(axes) if dims is None else dims))  # type: ignore[no-any-return]
 
     def t(self) -> Tensor:
         """The transpose of a matrix; a view.
@@ -603,6 +598,10 @@ class Tensor(graph.Tensor):
     def expand(self, *sizes: Any) -> Tensor:
         """Broadcast to a shape, without copying; -1 keeps a size."""
         return ops.expand(self, tuple(_sizes(sizes)))  # type: ignore[no-any-return]
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Broadcast to the shape of another tensor, without copying."""
+        return self.expand(other.shape)
 
     def contiguous(self) -> Tensor:
         """This tensor, or a copy of it in which the elements lie in memory in order."""
@@ -652,6 +651,30 @@ class Tensor(graph.Tensor):
         """Limit the elements to [min, max]; return self."""
         return inplace.write(self, ops.clamp(self, min, max))
 
+    def masked_fill_(self, mask: Any, value: Any) -> Self:
+        """Overwrite the elements where `mask` holds with `value`; return self."""
+        return inplace.write(self, compositions.masked_fill(self, mask, value))
+
+    def relu_(self) -> Self:
+        """Overwrite with max(self, 0); return self."""
+        return inplace.write(self, ops.relu(self))
+
+    def exp_(self) -> Self:
+        """Overwrite with e ** self; return self."""
+        return inplace.write(self, ops.exp(self))
+
+    def sqrt_(self) -> Self:
+        """Overwrite with the square root; return self."""
+        return inplace.write(self, ops.sqrt(self))
+
+    def tanh_(self) -> Self:
+        """Overwrite with the hyperbolic tangent; return self."""
+        return inplace.write(self, ops.tanh(self))
+
+    def sigmoid_(self) -> Self:
+        """Overwrite with the logistic function; return self."""
+        return inplace.write(self, ops.sigmoid(self))
+
     def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.add_(other)
 
@@ -700,41 +723,13 @@ class RemovableHandle:
                 return
 
 
-def first_gradient(output: Tensor, gradient: Any, create: bool) -> Any:
-    """The seed of a walk from `output`: `gradient` checked, or 1 for a single element."""
-    if output.node is None:
-        raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    observed = mode.state.__class__ is not bool and mode.state.sees_backward
-    if gradient is None:
-        if output.array.size != 1:
-            raise RuntimeError(f"grad can be implicitly created only for scalar outputs, got shape {output.shape}; "
-                               "pass a gradient")
-        seed: Any = output.array.copy()
-        seed.fill(1)  # a quarter of the time of np.ones_like
-    else:
-        seed = gradient.array if isinstance(gradient, graph.Tensor) else gradient
-        if not hasattr(seed, "dtype") or seed.shape != output.array.shape:
-            raise RuntimeError(f"gradient must be a Tensor of the output's shape {output.shape}, got "
-                               f"{getattr(seed, 'shape', type(seed).__name__)}")
-        if seed.dtype != output.array.dtype:
-            seed = seed.astype(output.array.dtype)
-        elif isinstance(gradient, graph.Tensor) and (create or observed):
-            return gradient
-    return Tensor(seed) if create or observed else seed
-
-
-def node_of(x: Any, what: str) -> Node:
-    """The node of a tensor that gradients are asked for."""
-    if not isinstance(x, graph.Tensor):
-        raise TypeError(f"{what} must be Tensors, got {type(x).__name__}")
-    if x.node is None:
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
-    return x.node
-
-
 def _sizes(shape: tuple[Any, ...]) -> Any:
     """Sizes given one by one, or as one sequence."""
     return shape[0] if len(shape) == 1 and not isinstance(shape[0], int) and hasattr(shape[0], "__iter__") else shape
+
+
+def _is_operand(x: Any) -> bool:
+    return isinstance(x, (graph.Tensor, int, float)) or hasattr(x, "dtype")
 
 
 def _is_dtype_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Gradients as functions: `grad`, `value_and_grad`, grad modes, anomaly detection and custom Functions."""
+"""Gradients as functions: `grad`, `backward`, `value_and_grad`, grad modes, anomaly detection and custom Functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from . import graph
-from ._tensor import Tensor, first_gradient, node_of
+from ._tensor import Tensor
+from .accumulation import accumulate, first_gradient, node_of
 from .anomaly import Anomaly
 from .custom import Function as Function
 from .custom import FunctionCtx as FunctionCtx
@@ -40,11 +41,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     """
     outs = [outputs] if isinstance(outputs, graph.Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, graph.Tensor) else list(inputs)
-    weights = [grad_outputs] if grad_outputs is None or isinstance(grad_outputs, graph.Tensor) else list(grad_outputs)
-    if grad_outputs is None:
-        weights = [None] * len(outs)
-    if len(weights) != len(outs):
-        raise RuntimeError(f"got {len(outs)} tensors and {len(weights)} gradients")
+    weights = _one_each(outs, grad_outputs)
     nodes = [node_of(x, "grad: inputs") for x in ins]
     seeds = [first_gradient(o, w, create_graph) for o, w in zip(outs, weights, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
@@ -65,6 +62,30 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         g = own(found[node]) if node in nodes[i + 1 :] else own(found.pop(node))
         result.append(g if isinstance(g, Tensor) else Tensor(g))
     return tuple(result)
+
+
+def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None, retain_graph: bool | None = None,
+             create_graph: bool = False, inputs: Tensor | Sequence[Tensor] | None = None) -> None:
+    """`Tensor.backward` of several tensors in one walk; `grad_tensors` weights the elements of each.
+
+    >>> import tinygrad_lite as tg
+    >>> x = tg.tensor(2.0, requires_grad=True)
+    >>> tg.autograd.backward([3 * x, x * x])
+    >>> x.grad
+    tensor(7.)
+    """
+    outs = [tensors] if isinstance(tensors, graph.Tensor) else list(tensors)
+    accumulate(outs, _one_each(outs, grad_tensors), retain_graph, create_graph, inputs)
+
+
+def _one_each(outputs: Sequence[Tensor], gradients: Any) -> list[Any]:
+    """One gradient (or None) per output."""
+    if gradients is None:
+        return [None] * len(outputs)
+    gradients = [gradients] if isinstance(gradients, graph.Tensor) else list(gradients)
+    if len(gradients) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
+    return gradients  # type: ignore[no-any-return]
 
 
 def value_and_grad(

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from . import graph
-from ._tensor import Tensor, first_gradient
+from ._tensor import Tensor
+from .accumulation import first_gradient
 from .autograd import observing
 from .graph import Leaf, Node, Observer, tick
 from .operation import Op
