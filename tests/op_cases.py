@@ -566,15 +566,16 @@ def _(make: Maker) -> Arguments:
 
 def linear(input: Array, weight: Array, bias: Array | None) -> Array:
     """One product of a row and a row of the weight for each output."""
-    y: Array = (input[..., None, :] * weight).sum(-1)
+    y: Array = ((input[..., None, :] if weight.ndim > 1 else input) * weight).sum(-1)
     return y if bias is None else y + bias
 
 
 @case("linear", oracle=linear)
 def _(make: Maker) -> Arguments:
     features, out = make.choose(2, 3, 1), make.choose(3, 1, 2)
-    return {"input": make.numbers((*make.shape(0, 2), features)), "weight": make.numbers((out, features)),
-            "bias": make.choose(make.numbers((out,)), None)}  # fmt: skip
+    weight, bias = make.choose(((out, features), (out,)), ((out, features), None), ((features,), None))
+    return {"input": make.numbers((*make.shape(0, 2), features)), "weight": make.numbers(weight),
+            "bias": None if bias is None else make.numbers(bias)}  # fmt: skip
 
 
 # --- fused ------------------------------------------------------------------------------------------------------------

@@ -180,6 +180,14 @@ def test_operands_on_two_devices_are_refused() -> None:
     assert "in add(input: float32 (1,) on tests, other: float32 (1,))" in caught.value.__notes__[0]
 
 
+def test_cross_entropy_with_probabilities_of_another_dtype() -> None:
+    scores, probabilities = tg.ones(2, 3, requires_grad=True), tg.full((2, 3), 1 / 3, dtype="float64")
+    loss = tg.nn.functional.cross_entropy(scores, probabilities)
+    assert loss.dtype == "float64"
+    (g,) = tg.autograd.grad(loss, scores)
+    assert g.dtype == "float32"
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_uniform_draws_are_below_one(dtype: str) -> None:
     """Of 60,000 float32 draws rounded to float16 a dozen would be 1."""

@@ -23,8 +23,13 @@ from .shape import reshape, transpose
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """input @ weight.T + bias, with weight of shape (out_features, in_features).
 
-    Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).
+    Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).  Without bias weight may be (in,);
+    the result is then (*).
+
+    Raises ValueError where the shapes do not fit.
     """
+    if bias is not None and weight.ndim == 1 and input.ndim > 1:
+        raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
     y = np.dot(input, weight.T)
     if bias is not None:
         y += bias
@@ -33,20 +38,20 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
 @linear.define
 def _(input, weight, bias=None):
-    y = input @ transpose(weight)
+    y = input @ (transpose(weight) if len(weight.shape) > 1 else weight)
     return y if bias is None else y + bias
 
 
 @linear.vjp("input")
 def _(g, weight):
-    return matmul(g, weight)
+    return matmul(g, weight) if len(weight.shape) > 1 else reshape(g, (*g.shape, 1)) * weight
 
 
 @linear.vjp("weight")
-def _(g, input):
+def _(g, input, weight_shape):
     if len(input.shape) == 2:
         return matmul(g.T, input)
-    return matmul(reshape(g, (-1, g.shape[-1])).T, reshape(input, (-1, input.shape[-1])))
+    return matmul(reshape(g, (-1, *weight_shape[:-1])).T, reshape(input, (-1, weight_shape[-1])))
 
 
 @linear.vjp("bias")
@@ -59,7 +64,7 @@ def _(g):
 def softmax(input: Array, dim: int = -1) -> Array:
     """e ** input / sum(e ** input) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
-    e = np.exp(input - input.max(axis, keepdims=True))
+    e = np.exp(lowered(input, axis))
     return e / add_reduce(e, axis, None, None, True)
 
 
@@ -79,7 +84,7 @@ def _(g, y, dim):
 def log_softmax(input: Array, dim: int = -1) -> Array:
     """input - log(sum(e ** input)) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
-    shifted = input - input.max(axis, keepdims=True)
+    shifted = lowered(input, axis)
     return shifted - np.log(add_reduce(np.exp(shifted), axis, None, None, True))
 
 
@@ -91,6 +96,11 @@ def _(input, dim=-1):
 @log_softmax.vjp("input")
 def _(g, y, dim):
     return g - exp(y) * sum(g, dim, True)
+
+
+def lowered(input, axis):
+    """`input` minus its largest element along `axis`, so that e ** it does not overflow."""
+    return input - input.max(axis, keepdims=True) if input.size else input
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -139,7 +149,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
     """
     check_floating("cross_entropy", input)
     dim = class_dim(input.shape)
-    shifted = input - np.max(input, axis=dim, keepdims=True)
+    shifted = lowered(input, dim)
     e = np.exp(shifted)
     total = add_reduce(e, dim, None, None, True)
     expected = (*input.shape[:dim], *input.shape[dim + 1 :])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, dtypes
 from ..graph import Array
 from ..operation import op
 
@@ -103,14 +103,15 @@ def _(g, indices, key):
 def gather(input: Array, dim: int, index: Array) -> Array:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on.
 
-    `index` may be smaller than `input` along the other axes, as in PyTorch.
+    `index` may be smaller than `input` along the other axes, as in PyTorch, and a 0-d array counts as one of size 1.
     Raises RuntimeError if the numbers of axes differ, or `index` is larger than `input` along another axis, and
     IndexError for an index out of range.
     """
     if index.size and index.min() < 0:  # NumPy would count from the end
         raise IndexError(f"index {index.min()} is out of bounds for dimension {dim} with size {input.shape[dim]}")
-    taken = input[along(input.shape, dim, index)]
-    return taken if input.ndim else taken.copy()  # of a 0-d array it is a view
+    if not input.ndim:
+        input = input.reshape(1)
+    return input[along(input.shape, dim, index)]
 
 
 @gather.vjp("input")
@@ -121,9 +122,9 @@ def _(g, dim, index, input_shape):
 @op(tex=r"\operatorname{{scatter\_add}}_{{{dim}}}({input}, {index})", promotion="none")
 def scatter_add(input: Array, dim: int, index: Array, shape: tuple[int, ...]) -> Array:
     """The transpose of `gather`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
-    result = np.zeros(shape, input.dtype, like=input)
-    backend.scatter_add(result, along(shape, dim, index), input)
-    return result
+    result = np.zeros(shape or (1,), input.dtype, like=input)
+    backend.scatter_add(result, along(result.shape, dim, index), input)
+    return result.reshape(shape)
 
 
 @scatter_add.vjp("input")
@@ -133,12 +134,14 @@ def _(g, dim, index):
 
 def along(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
     """`index` along `dim` as a full index: along every other axis, each its own position."""
-    if index.ndim != len(shape):
+    if max(index.ndim, 1) != len(shape):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor: "
                            f"{index.ndim} and {len(shape)}")
-    if not len(shape):
-        return (Ellipsis,)
     axis = range(len(shape))[dim]
+    if not index.ndim:
+        return (index,)
+    if not index.size:  # nothing is taken, whatever its other sizes
+        return (np.zeros(index.shape, dtypes.int64, like=index),) * len(shape)
     if any(n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != axis):
         raise RuntimeError(f"Size of index {tuple(index.shape)} exceeds that of input {tuple(shape)} "
                            f"apart from dimension {axis}")
