@@ -83,7 +83,8 @@ def test_progress_bar_in_a_terminal(tmp_path: Path) -> None:
     """A real terminal (a pseudo-terminal) on stderr: the bar with loss, accuracy, images/s and time left."""
     master, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 120))
-    command = [sys.executable, "-m", "tinygrad_lite", "train", "--epochs", "1", "--no-pictures", "--out", str(tmp_path)]
+    options = ["--epochs", "1", "--batch-size", "1", "--hidden", "8", "--no-pictures", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "tinygrad_lite", "train", *options]  # slow enough to be drawn
     finished = subprocess.run(command, stderr=terminal, stdout=subprocess.PIPE, check=True, text=True)
     os.close(terminal)
     shown = b""

@@ -203,7 +203,7 @@ class _Reader:
 
             given = dict(zip(call.op.operands, map(tensor, call.operands, args), strict=True))
             given |= dict(zip(call.op.settings, _settings(call), strict=True))
-            with no_grad(), observing(recorder):
+            with no_grad(), observing(recorder), np.errstate(all="ignore"):  # log 0, say, in a saturated softmax
                 results.append(recorder.value(function(**{n: given[n] for n in arguments_of(function)}).array))
             runs.append([c for c in recorder.calls if isinstance(c, Call)])
         self.read(runs, known, fused=True)

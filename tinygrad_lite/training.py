@@ -165,7 +165,7 @@ def train(settings: Settings) -> Result:
     weights = {name: np.asarray(t.detach().cpu().numpy(), order="C") for name, t in model.state_dict().items()}
     (result.folder / "weights.safetensors").write_bytes(saving.save(weights))
     if pictures is not None:
-        _draw(pictures, model, training, test, result, settings)
+        _draw(pictures, training, test, result, settings)
     print(summary(result, test, elapsed))
     if interrupted is not None:
         done = f"{len(result.epochs)} of {settings.epochs} epochs"
@@ -209,10 +209,15 @@ def evaluate(model: nn.Module, dataset: Any, settings: Settings) -> tuple[float,
     return losses / len(targets), float((classes == targets).mean()), classes, np.concatenate(confidence)
 
 
-def derivation(model: nn.Module, dataset: Any, settings: Settings) -> Any:
-    """The equations of one training step of the model, without dropout: an Explanation."""
+def derivation(dataset: Any, settings: Settings) -> Any:
+    """The equations of one training step, without dropout: an Explanation.
+
+    They are those of the network, whatever its weights, and are read off a new one: after training a softmax may be so
+    sure that its logarithm no longer says what it is.
+    """
     images, targets = dataset.batch(slice(0, 5))
     flat = from_numpy(images.reshape(len(images), -1)).to(settings.dtype).to(settings.device)
+    model = network(settings).to(settings.dtype).to(settings.device)
     layers = nn.Sequential(*(layer for layer in model.children() if not isinstance(layer, (nn.Flatten, nn.Dropout))))
 
     def loss(X: Tensor, t: Tensor) -> Tensor:
@@ -243,14 +248,14 @@ def _pictures() -> ModuleType:
     return importlib.import_module(f"{__package__}.pictures")
 
 
-def _draw(pictures: ModuleType, model: nn.Module, training: Any, test: Any, result: Result, settings: Settings) -> None:
+def _draw(pictures: ModuleType, training: Any, test: Any, result: Result, settings: Settings) -> None:
     """All pictures of a run, and its derivation as text and picture."""
     folder = result.folder
     pictures.curves(result.epochs, folder / "curves.png")
     pictures.gallery(training.images, training.targets, folder / "digits.png")
     pictures.mistakes(test.images, test.targets, result.predicted, result.confidence, folder / "mistakes.png")
     pictures.confusion(test.targets, result.predicted, folder / "confusion.png")
-    equations = derivation(model, training, settings)
+    equations = derivation(training, settings)
     (folder / "derivation.txt").write_text(f"{equations}\n")
     equations.save_picture(folder / "derivation.png")
 
