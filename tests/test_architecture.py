@@ -192,7 +192,8 @@ def problems(function: Callable[..., Any], seen: set[Any]) -> Iterator[str]:
                     yield f"{function.__module__}, line {function.__code__.co_firstlineno}: .{node.attr}"
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in known:
                 value = known[node.id]
-                local = node.id in function.__code__.co_varnames or value is math or value is dtypes or isinstance(value, type)
+                constants = value is math or value is dtypes or isinstance(value, type)
+                local = node.id in function.__code__.co_varnames or constants
                 is_op = isinstance(getattr(value, "op", None), Op)
                 if local or is_op or (inspect.isbuiltin(value) and node.id in PYTHON):
                     continue

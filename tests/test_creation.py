@@ -78,3 +78,17 @@ def test_tensor_of_lists_leaves_no_garbage() -> None:
         assert len(gc.get_objects()) < before + 10
     finally:
         gc.enable()
+
+
+def test_a_generator_takes_the_device_of_pytorch_scripts() -> None:
+    for generator in (tg.Generator(device="cpu"), tg.Generator("cpu"), tg.Generator()):
+        assert generator.manual_seed(3).initial_seed() == 3
+        assert tg.rand(2, generator=generator).tolist() == tg.rand(2, generator=tg.Generator(3)).tolist()
+    with pytest.raises(RuntimeError, match="unknown device 'tpu'"):
+        tg.Generator(device="tpu")
+
+
+def test_stack_of_raw_arrays() -> None:
+    a: Any = np.ones(2)
+    assert tg.stack([a, a]).shape == (2, 2)
+    assert isinstance(tg.stack([a, tg.ones(2)], 1), tg.Tensor)

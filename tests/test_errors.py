@@ -13,7 +13,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import STRICT
 from tinygrad_lite import autograd, ops
-from tinygrad_lite.graph import Observer
+from tinygrad_lite.graph import Array, Observer
 
 from_numpy: Callable[[Any], Any] = tg.from_numpy
 
@@ -73,37 +73,36 @@ def test_a_constant_of_a_subclass_of_ndarray_is_taken_as_an_array() -> None:
         tg.ones(2) * np.array([None, None])
 
 
-def failing_forward() -> None:
-    tg.ones(1000) + tg.ones(3)
+@tg.op
+def broken(x: Array) -> Array:
+    return x * 2
 
 
-def failing_vjp() -> None:
-    @tg.op
-    def f(x: Any) -> Any:
-        return x * 2
-
-    @f.vjp("x")
-    def _(g: Any) -> Any:
-        raise ValueError("broken")
-
-    f(tg.ones(1000, requires_grad=True)).sum().backward()
+@broken.vjp("x")
+def _(g: Any) -> Any:
+    raise ValueError("broken")
 
 
-@pytest.mark.parametrize("call", [failing_forward, failing_vjp, lambda: tg.exp(None), lambda: tg.zeros(2) * "a"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tg.ones(1000) + tg.ones(3),
+        lambda: broken(tg.ones(1000, requires_grad=True)).sum().backward(),
+        lambda: tg.zeros(2) * "a",
+        lambda: tg.exp(None),
+    ],
+)
 def test_an_error_leaves_no_cycle(call: Callable[[], Any]) -> None:
     def attempt() -> None:
-        with pytest.raises((ValueError, TypeError)):
+        with contextlib.suppress(ValueError, TypeError):
             call()
 
     attempt()
     gc.collect()
     gc.disable()
     try:
-        with contextlib.suppress(ValueError, TypeError):
-            call()
-        assert not [x for x in gc.get_objects() if isinstance(x, (np.ndarray, tg.Tensor)) and x.shape == (1000,)]
-        errors = [x for x in gc.get_objects() if isinstance(x, BaseException) and "in add" in str(vars(x))]
-        assert not errors
+        attempt()
+        assert gc.collect() == 0
     finally:
         gc.enable()
 

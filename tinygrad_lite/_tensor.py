@@ -254,6 +254,12 @@ class Tensor(graph.Tensor):
         """Ones of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
         return self._new("ones", _sizes(sizes) if size is None else size, dtype, requires_grad)
 
+    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
+        """A new tensor of `data` (numbers, nested lists, an array) on the device and in the dtype of this tensor."""
+        array = np.array(data, self.array.dtype if dtype is None else dtype)
+        result = Tensor(backend.transfer(array, backend.of(self.array)))
+        return result.as_new_leaf() if requires_grad else result
+
     def _new(self, kind: str, size: Any, dtype: Any, requires_grad: _bool) -> Tensor:
         make = getattr(backend.of(self.array).module, kind)
         result = Tensor(make(size, self.array.dtype if dtype is None else np.dtype(dtype)))

@@ -26,7 +26,11 @@ class Generator:
     True
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | str | None = None, *, device: str = "cpu") -> None:
+        """`device` is there for PyTorch's scripts, also as the first argument: one generator serves all devices."""
+        if isinstance(seed, str):
+            device, seed = seed, None
+        backend.named(device)
         self._numpy = np.random.default_rng(seed)
         self._seed = seed
 

@@ -388,6 +388,26 @@ F.cross_entropy(a, b, reduction='none') ; (2, 3, 4)    ; prob(2, 3, 4)
 F.cross_entropy(a, a)    ; (5, 3)
 F.cross_entropy(a * 500, b) ; (5, 3)       ; ints(3, 5)
 F.cross_entropy(a, b, reduction='sum') ; (0, 3)       ; ints(3, 0)
+F.cross_entropy(a, b, c.detach()) ; (5, 3)       ; ints(3, 5)   ; pos(3)
+F.cross_entropy(a, b, weight=c.detach(), reduction='sum') ; (5, 3) ; ints(3, 5) ; pos(3)
+F.cross_entropy(a, b, weight=c.detach()) ; (2, 3, 4) ; ints(3, 2, 4) ; pos(3)
+F.cross_entropy(a, b, weight=c.detach()) ; (5, 3) ; prob(5, 3) ; pos(3)
+F.cross_entropy(a, b, weight=c.detach()) ; (3,) ; ints(3) ; pos(3)
+F.cross_entropy(a, b, ignore_index=1) ; (5, 3) ; [0, 1, 2, 1, 0]
+F.cross_entropy(a, b) ; (5, 3) ; [0, -100, 2, 1, -100]
+F.cross_entropy(a, b, weight=c.detach(), ignore_index=1, label_smoothing=0.1) ; (5, 3) ; [0, 1, 2, 1, 0] ; pos(3)
+F.cross_entropy(a, b, reduction='none') ; (5, 3) ; [0, -100, 2, 1, -100]
+F.cross_entropy(a, b, reduction='sum') ; (2, 3) ; [-100, -100]
+F.cross_entropy(a, b, label_smoothing=0.2) ; (5, 3) ; ints(3, 5)
+F.cross_entropy(a, b, label_smoothing=0.2, reduction='none') ; (2, 3, 4) ; ints(3, 2, 4)
+F.cross_entropy(a, b, label_smoothing=0.2) ; (5, 3) ; prob(5, 3)
+F.cross_entropy(a, b, weight=c.detach(), label_smoothing=0.2) ; (2, 3, 4) ; prob(2, 3, 4) ; pos(3)
+F.binary_cross_entropy_with_logits(a, b, c.detach()) ; (2, 3)       ; prob(2, 3)    ; pos(3)
+F.binary_cross_entropy_with_logits(a, b, pos_weight=c.detach()) ; (2, 3) ; prob(2, 3) ; pos(3)
+F.binary_cross_entropy_with_logits(a * 500, b, weight=c.detach(), pos_weight=c.detach()) ; (2, 3) ; prob(2, 3) ; pos(3)
+F.binary_cross_entropy_with_logits(a, b, weight=c.detach(), reduction='none') ; (2, 3) ; prob(2, 3) ; pos(2, 1)
+T.nn.CrossEntropyLoss(c.detach(), ignore_index=1, label_smoothing=0.1)(a, b) ; (5, 3) ; [0, 1, 2, 1, 0] ; pos(3)
+T.nn.BCEWithLogitsLoss(pos_weight=c.detach())(a, b) ; (2, 3) ; prob(2, 3) ; pos(3)
 F.binary_cross_entropy_with_logits(a, b) ; (2, 3)       ; prob(2, 3)
 F.binary_cross_entropy_with_logits(a, b, reduction='sum') ; (2, 3)       ; prob(2, 3)
 F.binary_cross_entropy_with_logits(a, b, reduction='none') ; (2, 3)       ; prob(2, 3)
@@ -475,6 +495,7 @@ a.clamp(0.0, 1.0)        ; [NAN, INF, -INF]
 T.maximum(a, b)          ; [NAN, 1.0, INF] ; [1.0, NAN, INF]
 a.mean()                 ; [INF, 1.0]
 F.cross_entropy(a, b)    ; (0, 3)       ; ints(3, 0)
+F.cross_entropy(a, b)    ; (2, 3)       ; [-100, -100]
 F.mse_loss(a, b)         ; (0, 3)       ; (0, 3)
 F.binary_cross_entropy_with_logits(a, b) ; (0, 3)       ; (0, 3)
 F.binary_cross_entropy_with_logits(a, b) ; [0.0, 0.0]   ; [0.0, 1.0]
@@ -551,6 +572,9 @@ a.new_zeros(3)           ; (2, 3)
 a.new_zeros((3, 1))      ; [1, 2]
 a.new_zeros(size=(2,), dtype=T.int64)   ; (2, 3)
 a.new_ones(2, 2)         ; (2, 3)
+a.new_tensor([[1, 2]])   ; (2, 3)
+a.new_tensor(2.0)        ; [1, 2]
+a.new_tensor([1], dtype=T.float64)   ; [1, 2]
 a.new_ones(2).requires_grad      ; (2, 3)
 a.new_ones(2, requires_grad=True).requires_grad  ; (2, 3)
 a == None                ; (2, 3)
@@ -767,6 +791,9 @@ F.cross_entropy(a, b)    ; (5, 3)       ; ints(3, 5, 1)
 F.cross_entropy(a, b + 3) ; (5, 3)       ; ints(3, 5)
 F.cross_entropy(a, b - 3) ; (5, 3)       ; ints(3, 5)
 F.cross_entropy(a, b)    ; (5, 3)       ; prob(5, 2)
+F.cross_entropy(a, b, ignore_index=-1) ; (2, 3) ; [0, -100]
+F.cross_entropy(a, b, weight=c.detach()) ; (2, 3) ; [0, 1] ; pos(2)
+F.cross_entropy(a, b, label_smoothing=1.5) ; (2, 3) ; [0, 1]
 F.cross_entropy(a, b)    ; ints(9, 5, 3) ; ints(3, 5)
 F.mse_loss(a, b)         ; ints(9, 3)   ; ints(9, 3)
 F.binary_cross_entropy_with_logits(a, b) ; ints(9, 3)   ; ints(9, 3)
