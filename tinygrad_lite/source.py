@@ -360,12 +360,25 @@ def _parsed(expression: str) -> ast.expr:
 def _definition_of(function: Any, op: Op) -> ast.FunctionDef:
     try:
         module = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        is_source = _runs(function)
     except (OSError, TypeError, SyntaxError) as error:
         raise ValueError(f"code(): the source of op {op.name} cannot be found; define it in a file") from error
+    if not is_source:
+        raise ValueError(f"code(): the source found for op {op.name} is not what runs; define it in a file")
     found = next((n for n in ast.walk(module) if isinstance(n, ast.FunctionDef)), None)
     if found is None:
         raise ValueError(f"code(): op {op.name} is not written with def, so its source cannot be read")
     return found
+
+
+def _runs(function: Any) -> bool:
+    """Whether the lines that Python finds for a function compile to it: of executed text it may find other ones."""
+    code = function.__code__
+    codes = [compile("".join(inspect.findsource(function)[0]), code.co_filename, "exec", dont_inherit=True)]
+    for c in codes:  # it grows meanwhile
+        codes += [k for k in c.co_consts if hasattr(k, "co_code")]
+    return any(c.co_code == code.co_code and c.co_consts == code.co_consts and c.co_names == code.co_names
+               for c in codes if c.co_name == code.co_name)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
