@@ -624,3 +624,17 @@ def test_numpys_generator_is_taken_too() -> None:
 def test_what_initialisation_refuses(call: Callable[[tg.Tensor], Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         call(tg.zeros(2, 2))
+
+
+def test_a_captured_cross_entropy_ignores_targets() -> None:
+    """With an `ignore_index` of its own the step is the same program whether targets are ignored or not."""
+    step = tg.capture(tg.nn.functional.cross_entropy)
+    scores = tg.tensor([[1.0, 2.0, 4.0], [3.0, 1.0, 2.0]])
+    for target in ([0, 1], [2, 1], [0, -1], [2, -1], [0, 1], [-1, 0]):
+        kept = [i for i, t in enumerate(target) if t >= 0]
+        wanted = tg.nn.functional.cross_entropy(scores[kept], tg.tensor([target[i] for i in kept]))
+        found = step(scores, tg.tensor(target), ignore_index=-1)
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-6)
+    for wrong in ([0, 3], [0, -1]):
+        with pytest.raises(IndexError, match="out of bounds"):
+            tg.nn.functional.cross_entropy(scores, tg.tensor(wrong))

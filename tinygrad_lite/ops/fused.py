@@ -6,6 +6,7 @@ Each has a definition in other ops, which is its oracle in the tests, its explan
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -195,7 +196,7 @@ def _(g, input, reduction):
     return -per_example(g, input.shape, dim, reduction) * log_softmax(input, dim)
 
 
-def class_dim(shape):
+def class_dim(shape: Sequence[int]) -> int:
     """The axis of the classes: 1 of a batch, 0 of a single example."""
     return 1 if len(shape) > 1 else 0
 

@@ -83,7 +83,7 @@ def _(g, pad):
     return op_pad(g, [-n for n in pad])
 
 
-op_pad = pad
+op_pad = pad  # in its VJP `pad` is the setting
 
 
 def pad_widths(pad: Sequence[int], ndim: int) -> list[tuple[int, int]]:
