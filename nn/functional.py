@@ -13,10 +13,8 @@ from .. import inplace as in_place
 from .._tensor import Tensor
 from ..ops import (
     linear,
-    log_softmax,
     mse_loss,
     sigmoid,
-    softmax,
     tanh,
 )
 from ..ops.fused import check_reduction, class_dim, one_hot_along
@@ -41,6 +39,16 @@ __all__ = [
 def relu(input: Any, inplace: bool = False) -> Any:
     """max(input, 0); with `inplace` it overwrites the input."""
     return in_place.write(input, ops.relu(input)) if inplace else ops.relu(input)
+
+
+def softmax(input: Any, dim: int = -1, *, dtype: Any = None) -> Any:
+    """e ** input / sum(e ** input) along `dim`, without overflow; `input` is cast to `dtype` first, if given."""
+    return ops.softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def log_softmax(input: Any, dim: int = -1, *, dtype: Any = None) -> Any:
+    """input - log(sum(e ** input)) along `dim`, without overflow; `input` is cast to `dtype` first, if given."""
+    return ops.log_softmax(input if dtype is None else input.to(dtype), dim)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *,
@@ -139,7 +147,7 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: 
     if weight is not None and weight.shape != (classes,):
         raise ValueError(f"cross_entropy: weight must have shape ({classes},), one per class, got {weight.shape}")
     by_class = None if weight is None else weight.reshape(-1, *(1,) * (len(input.shape) - dim - 1))
-    scores = log_softmax(input, dim)
+    scores = ops.log_softmax(input, dim)
     if by_class is not None:
         scores = scores * by_class
     if target.dtype.kind == "f":

@@ -84,7 +84,10 @@ def unreduce(g, input_shape, dim, keepdim):
 
 @op(tex=r"\sum_{{{dim}}} {input}", promotion="none")
 def sum(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
-    """The sum over `dim`; integers and bool give int64.
+    """The sum over `dim`; integers and bool give int64, float16 is added up in float32.
+
+    Along all axes but the last one NumPy adds float32 in order, where PyTorch adds in pairs: over millions of rows cast
+    to float64 first.
 
     >>> import tinygrad_lite as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
