@@ -231,7 +231,7 @@ def test_op_without_source_is_named() -> None:
     mystery = tg.op(scope["mystery"])
     mystery.vjp("input")(lambda g: g * 2)
     w = tg.tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(ValueError, match="op mystery .*; define it in a file"):
+    with pytest.raises(ValueError, match=r"op mystery .*; define it in a file"):
         explain(lambda x: mystery(w * x).sum(), 2.0).code()
 
 

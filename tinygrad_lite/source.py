@@ -40,6 +40,7 @@ SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
     (ops.getitem, "input[key]"),
     (ops.index, "input[key]"),
     (ops.matmul, "input @ other"),
+    (ops.positive, "input > 0"),
     (ops.sum, "np.sum(input, axis=dim, keepdims=keepdim)"),
     (ops.where, "np.where(condition, input, other)"))}
 """Ops whose function does more than one expression would (dtypes, odd dims, speed): one that says the same."""

@@ -163,6 +163,7 @@ def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array
 def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
     axis = axis_of(dim, input.ndim)
+    largest: Any
     if input.size:
         largest = np.max(input, axis=axis, keepdims=True)
         largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
