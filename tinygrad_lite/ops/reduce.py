@@ -163,12 +163,10 @@ def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array
 def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
     axis = axis_of(dim, input.ndim)
-    largest: Any
-    if input.size:
-        largest = np.max(input, axis=axis, keepdims=True)
-        largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
-    else:
-        largest = 0  # over no elements the sum is 0, its logarithm -inf
+    if not input.size:  # over no elements the sum is 0, its logarithm -inf
+        return np.log(add_reduce(input, axis, None, None, keepdim))
+    largest = np.max(input, axis=axis, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
     result = np.log(add_reduce(np.exp(input - largest), axis, None, None, True)) + largest
     return result if keepdim else np.squeeze(result, axis)
 
