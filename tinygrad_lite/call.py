@@ -255,14 +255,18 @@ def _write_call(op: Op) -> Iterator[str]:
         else:
             parameters.append(in_call(parameter.name))
     values = [f"v_{o}" for o in op.operands]
-    arguments = ", ".join(
+    as_given, arguments = (", ".join(
         (f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "")
-        + (f"v_{p.name}" if p.name in op.operands else in_call(p.name))
-        for p in op.signature.parameters.values())
+        + (f"v_{p.name}" if unpacked and p.name in op.operands else in_call(p.name))
+        for p in op.signature.parameters.values()) for unpacked in (False, True))
     settings = "(" + "".join(f"{in_call(s)}, " for s in op.settings) + ")"
     promoted = op.promoted if op.promotion != "none" else ()
 
     yield f"def call({', '.join(parameters)}):"
+    may_be_none = any(op.signature.parameters[o].default is None for o in op.operands)
+    if not (op.sequence or op.residuals or may_be_none):  # the short way of VJPs on arrays
+        arrays = " and ".join(f"type({in_call(o)}) is ndarray" for o in op.operands)
+        yield f"    if {arrays}: return forward({as_given})"
     yield "    is_tensor = odd = False; dtype = None"
     for o in op.operands:
         given = in_call(o)

@@ -93,11 +93,12 @@ def is_grad_enabled() -> bool:
 
 def switch_grad(on: bool) -> bool:
     """Set the grad mode of this thread and return the one before."""
-    before = is_grad_enabled()
-    if mode.state.__class__ is bool:
+    state = mode.state
+    if state.__class__ is bool:
         mode.state = on
-    else:
-        mode.state.grad = on
+        return bool(state)
+    before = bool(state.grad)
+    state.grad = on
     return before
 
 
