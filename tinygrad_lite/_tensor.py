@@ -95,16 +95,13 @@ class Tensor(graph.Tensor):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is None:
-            if getattr(self, "_grad", None) is not None:
-                del self._grad
-        else:
+        if value is not None:
             if not isinstance(value, graph.Tensor):
                 raise TypeError(f"grad must be a Tensor or None, got {type(value).__name__}")
             if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
                 raise RuntimeError(f"grad must have shape {self.array.shape} and dtype {self.array.dtype}, "
                                    f"got {value.array.shape} and {value.array.dtype}")
-            self._grad = value
+        self._grad = value
         if mode.state.__class__ is not bool:
             mode.state.stored(self, value)
 
