@@ -919,3 +919,10 @@ def test_a_gradient_at_an_intermediate_value_leaves_its_own_history_alone() -> N
     assert values(tg.autograd.grad(tail.sum(), tail)[0]) == [1.0, 1.0]
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         tg.autograd.grad(tail.sum(), [tail, x])
+
+
+def test_an_output_given_twice_counts_twice() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    (g,) = tg.autograd.grad([y, y], x, [tg.tensor([1.0, 1.0]), tg.tensor([10.0, 20.0])])
+    assert g.tolist() == [33.0, 63.0]
