@@ -1,12 +1,17 @@
-"""Activation functions as modules."""
+"""Activation functions, each as a function and as a module."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .. import inplace as in_place
 from .. import ops
-from . import functional
 from .module import Module
+
+
+def relu(input: Any, inplace: bool = False) -> Any:
+    """max(input, 0); with `inplace` it overwrites the input."""
+    return in_place.write(input, ops.relu(input)) if inplace else ops.relu(input)
 
 
 class ReLU(Module):
@@ -18,7 +23,7 @@ class ReLU(Module):
 
     def forward(self, input: Any) -> Any:
         """max(input, 0)."""
-        return functional.relu(input, self.inplace)
+        return relu(input, self.inplace)
 
     def extra_repr(self) -> str:
         """`inplace=True`, or nothing."""
@@ -39,6 +44,11 @@ class Tanh(Module):
     def forward(self, input: Any) -> Any:
         """tanh(input)."""
         return ops.tanh(input)
+
+
+def softmax(input: Any, dim: int = -1, *, dtype: Any = None) -> Any:
+    """e ** input / sum(e ** input) along `dim`, without overflow; `input` is cast to `dtype` first, if given."""
+    return ops.softmax(input if dtype is None else input.to(dtype), dim)
 
 
 class Softmax(Module):
@@ -62,6 +72,11 @@ class Softmax(Module):
     def extra_repr(self) -> str:
         """`dim=-1`."""
         return f"dim={self.dim}"
+
+
+def log_softmax(input: Any, dim: int = -1, *, dtype: Any = None) -> Any:
+    """input - log(sum(e ** input)) along `dim`, without overflow; `input` is cast to `dtype` first, if given."""
+    return ops.log_softmax(input if dtype is None else input.to(dtype), dim)
 
 
 class LogSoftmax(Module):

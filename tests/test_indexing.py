@@ -11,7 +11,8 @@ from hypothesis import given
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES, place
-from tests.op_cases import Maker, array_key, basic_key, filled
+from tests.op_cases import Maker
+from tests.op_cases.indexing import array_key, basic_key, filled
 from tinygrad_lite import backend
 
 ALL = [backend.numpy, *DEVICES]

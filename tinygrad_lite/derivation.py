@@ -18,7 +18,7 @@ from ._tensor import Tensor
 from .autograd import no_grad, observing
 from .call import arguments_of
 from .expression import ARITHMETIC, SAFE_LOG, Algebra, Expr, UnknownSizeError, agree, evaluate
-from .ops.fused import one_hot_along
+from .ops.loss import one_hot_along
 from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two

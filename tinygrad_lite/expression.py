@@ -18,7 +18,7 @@ import numpy as np
 
 from . import ops
 from .operation import Op
-from .ops.fused import one_hot_along
+from .ops.loss import one_hot_along
 
 Scale: TypeAlias = tuple[Fraction, int]
 """A number: a fraction times a power of the batch size m."""

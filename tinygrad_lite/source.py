@@ -24,8 +24,8 @@ from . import ops
 from .derivation import Derivation
 from .expression import ONE, SAFE_LOG, Expr, Scale, parts_of
 from .operation import Op
-from .ops.fused import one_hot_along
 from .ops.indexing import ARRAY
+from .ops.loss import one_hot_along
 
 WIDTH = 100
 HERE = "array here"  # stands in a key where the expression of an index array is put

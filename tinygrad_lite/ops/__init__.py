@@ -1,5 +1,6 @@
 """The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
 
+from .activation import log_softmax, relu, softmax
 from .elementwise import (
     abs,
     add,
@@ -23,7 +24,6 @@ from .elementwise import (
     neg,
     positive,
     pow,
-    relu,
     sigmoid,
     sign,
     sin,
@@ -32,9 +32,9 @@ from .elementwise import (
     tanh,
     where,
 )
-from .fused import binary_cross_entropy_with_logits, cross_entropy, linear, log_softmax, mse_loss, softmax
 from .indexing import gather, getitem, index, index_add, index_put, put, scatter_add
-from .linalg import contract, matmul
+from .linalg import contract, linear, matmul
+from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .reduce import amax, amin, argmax, argmin, logsumexp, mean, sum
 from .shape import cat, clone, copy_to, expand, pad, permute, reshape, sum_to, to_device, to_dtype, transpose
 

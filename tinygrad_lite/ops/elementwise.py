@@ -219,17 +219,6 @@ def _(g, y):
     return g * (y * (1 - y))
 
 
-@op(tex=r"\max(0, {input})")
-def relu(input: Array) -> Array:
-    """max(input, 0); the derivative at 0 is 0, and at nan 1, as in PyTorch."""
-    return np.maximum(input, 0)
-
-
-@relu.vjp("input")
-def _(g, y):
-    return g * positive(y)
-
-
 # --- selection --------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Products: matmul and einsum."""
+"""Products: matmul, einsum, and the dense layer."""
 
 from __future__ import annotations
 
@@ -67,3 +67,43 @@ def _(g, position, operands, equation):
     # A letter that stands only here was summed away: every element along it gets the same, by broadcasting.
     sizes = iter(g.shape)
     return reshape(g, tuple(next(sizes) if c in reachable else 1 for c in mine))
+
+
+@op
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
+    """input @ weight.T + bias, with weight of shape (out_features, in_features).
+
+    Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).  Without bias weight may be (in,);
+    the result is then (*).
+
+    Raises ValueError where the shapes do not fit.
+    """
+    if bias is not None and weight.ndim == 1 and input.ndim > 1:
+        raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
+    y = np.dot(input, weight.T)
+    if bias is not None:
+        y += bias
+    return y
+
+
+@linear.define
+def _(input, weight, bias=None):
+    y = input @ (transpose(weight) if len(weight.shape) > 1 else weight)
+    return y if bias is None else y + bias
+
+
+@linear.vjp("input")
+def _(g, weight):
+    return matmul(g, weight) if len(weight.shape) > 1 else reshape(g, (*g.shape, 1)) * weight
+
+
+@linear.vjp("weight")
+def _(g, input, weight_shape):
+    if len(input.shape) == 2:
+        return matmul(g.T, input)
+    return matmul(reshape(g, (-1, *weight_shape[:-1])).T, reshape(input, (-1, weight_shape[-1])))
+
+
+@linear.vjp("bias")
+def _(g):
+    return g  # the walk sums over the examples

@@ -1,6 +1,7 @@
-"""Fused ops: a composition that occurs everywhere, with a fast forward and a short derivative of its own.
+"""Losses.
 
-Each has a definition in other ops, which is its oracle in the tests, its explanation, and what generated code shows.
+Each is a fused op: a fast forward with a short derivative of its own, and a definition in other ops, which is its
+oracle in the tests, its explanation, and what generated code shows.
 """
 
 from __future__ import annotations
@@ -13,98 +14,10 @@ import numpy as np
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
-from .elementwise import exp, log, sigmoid
+from .activation import log_softmax, lowered, softmax
+from .elementwise import log, sigmoid
 from .indexing import along
-from .linalg import matmul
-from .reduce import axis_of, in_float32, logsumexp, mean, shared, sum, unreduce
-from .shape import reshape, transpose
-
-
-@op
-def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
-    """input @ weight.T + bias, with weight of shape (out_features, in_features).
-
-    Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).  Without bias weight may be (in,);
-    the result is then (*).
-
-    Raises ValueError where the shapes do not fit.
-    """
-    if bias is not None and weight.ndim == 1 and input.ndim > 1:
-        raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
-    y = np.dot(input, weight.T)
-    if bias is not None:
-        y += bias
-    return y
-
-
-@linear.define
-def _(input, weight, bias=None):
-    y = input @ (transpose(weight) if len(weight.shape) > 1 else weight)
-    return y if bias is None else y + bias
-
-
-@linear.vjp("input")
-def _(g, weight):
-    return matmul(g, weight) if len(weight.shape) > 1 else reshape(g, (*g.shape, 1)) * weight
-
-
-@linear.vjp("weight")
-def _(g, input, weight_shape):
-    if len(input.shape) == 2:
-        return matmul(g.T, input)
-    return matmul(reshape(g, (-1, *weight_shape[:-1])).T, reshape(input, (-1, weight_shape[-1])))
-
-
-@linear.vjp("bias")
-def _(g):
-    return g  # the walk sums over the examples
-
-
-@op(tex=r"\operatorname{{softmax}}({input})", promotion="float")
-@in_float32
-def softmax(input: Array, dim: int = -1) -> Array:
-    """e ** input / sum(e ** input) along `dim`, without overflow."""
-    axis = axis_of(dim, input.ndim)
-    e = np.exp(lowered(input, axis))
-    return e / add_reduce(e, axis, None, None, True)
-
-
-@softmax.define
-def _(input, dim=-1):
-    e = exp(input)
-    return e / sum(e, dim, True)
-
-
-@softmax.vjp("input")
-def _(g, y, dim):
-    return y * (g - sum(g * y, dim, True))
-
-
-@op(tex=r"\log\operatorname{{softmax}}({input})", promotion="float")
-@in_float32
-def log_softmax(input: Array, dim: int = -1) -> Array:
-    """input - log(sum(e ** input)) along `dim`, without overflow."""
-    axis = axis_of(dim, input.ndim)
-    shifted = lowered(input, axis)
-    return shifted - np.log(add_reduce(np.exp(shifted), axis, None, None, True))
-
-
-@log_softmax.define
-def _(input, dim=-1):
-    return input - logsumexp(input, dim, True)
-
-
-@log_softmax.vjp("input")
-def _(g, y, dim):
-    return g - exp(y) * sum(g, dim, True)
-
-
-def lowered(input, axis):
-    """`input` minus its largest element along `axis`, so that e ** it does not overflow."""
-    return input - input.max(axis, keepdims=True) if input.size else input
-
-
-# --- losses -----------------------------------------------------------------------------------------------------------
+from .reduce import in_float32, mean, shared, sum, unreduce
 
 
 def reduced(loss, reduction):

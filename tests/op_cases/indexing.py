@@ -1,0 +1,152 @@
+"""Picking elements, and putting them back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lite.ops.indexing import ARRAY
+
+from .drawing import Arguments, Array, Maker, Shape, case
+
+
+def basic_key(make: Maker, shape: Shape) -> tuple[Any, ...]:
+    """Integers and slices of the first and the last axes, an Ellipsis between them, and perhaps a None."""
+    slices = slice(None), slice(None, None, 2), slice(1, None), slice(-2, None), slice(0, 0)
+    first = make.choose(*range(len(shape) + 1))
+    last = make.choose(*range(first, len(shape) + 1))
+    parts = [make.choose(*slices, *make.rng.integers(-n, n, 1).tolist()) if n else slice(None) for n in shape]
+    return (*parts[:first], *make.choose((), (None,)), Ellipsis, *parts[last:])
+
+
+@case("getitem", oracle=lambda input, key: np.array(input)[key])
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    return {"input": make.numbers(shape), "key": basic_key(make, shape)}
+
+
+def put(input: Array, shape: Shape, key: Any) -> Array:
+    """Number the places of the result; those that the key takes hold the input, the others 0."""
+    places = np.arange(math.prod(shape)).reshape(shape)[key]
+    result = np.zeros(math.prod(shape))
+    for place, value in zip(places.flat, input.flat, strict=True):
+        result[place] = value
+    return result.reshape(shape)
+
+
+@case("put", oracle=put)
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    key = basic_key(make, shape)
+    return {"input": make.numbers(np.zeros(shape)[key].shape), "shape": shape, "key": key}
+
+
+def array_key(make: Maker, shape: Shape, *, repeated: bool = True) -> tuple[list[Any], tuple[Any, ...]]:
+    """Index arrays and the key that they stand in: one, two that broadcast, a mask, mixed with slices."""
+    axis = make.choose(*range(len(shape)))
+    n = shape[axis]
+    kind = make.choose("one", "mask", "two", "number") if repeated else make.choose("one", "mask")
+    lead = (slice(None),) * axis
+    if kind == "mask":
+        width = make.choose(*range(1, len(shape) - axis + 1))
+        return [make.booleans(shape[axis : axis + width])], (*lead, ARRAY)
+    if not repeated:
+        return [make.rng.permutation(n)[: max(n - 1, 0)]], (*lead, ARRAY)
+    first = make.integers(-n, n, make.shape(1, 2)) if n else make.integers(0, 1, (0,))
+    if kind == "two" and axis + 1 < len(shape) and shape[axis + 1]:
+        m = shape[axis + 1]
+        return [first, make.integers(-m, m, make.narrower(first.shape))], (*lead, ARRAY, ARRAY)
+    if kind == "number" and axis and shape[0]:
+        return [first], (0, *lead[1:], ARRAY, Ellipsis)
+    return [first], (*lead, ARRAY)
+
+
+def filled(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+    arrays = list(indices)
+    return tuple(arrays.pop(0) if part is ARRAY else part for part in key)
+
+
+@case("index", oracle=lambda input, indices, key: input[filled(key, indices)])
+def _(make: Maker) -> Arguments:
+    shape = make.shape(1)
+    indices, key = array_key(make, shape)
+    return {"input": make.numbers(shape), "indices": indices, "key": key}
+
+
+def index_add(input: Array, indices: Any, shape: Shape, key: Any) -> Array:
+    """Number the places of the result, and add each element of the input to its place."""
+    places = np.arange(math.prod(shape)).reshape(shape)[filled(key, indices)]
+    result = np.zeros(math.prod(shape))
+    for place, value in zip(places.flat, input.flat, strict=True):
+        result[place] += value
+    return result.reshape(shape)
+
+
+@case("index_add", oracle=index_add)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(1)
+    indices, key = array_key(make, shape)
+    return {"input": make.numbers(np.zeros(shape)[filled(key, indices)].shape), "indices": indices, "shape": shape,
+            "key": key}  # fmt: skip
+
+
+def index_put(input: Array, indices: Any, values: Any, key: Any) -> Array:
+    """A write to a copy."""
+    result = np.array(input)
+    result[filled(key, indices)] = values
+    return result
+
+
+@case("index_put", oracle=index_put)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(1)
+    indices, key = array_key(make, shape, repeated=False)  # which of several values is written last is not defined
+    taken = np.zeros(shape)[filled(key, indices)].shape
+    values = make.choose(make.numbers(make.narrower(taken)), 2.5)
+    return {"input": make.numbers(shape), "indices": indices, "values": values, "key": key}
+
+
+def gather_index(make: Maker, shape: Shape, dim: int) -> Array:
+    axis = dim % max(len(shape), 1)
+    smaller = tuple(make.choose(2, 1, 3) if i == axis else make.choose(n, max(n - 1, 0)) for i, n in enumerate(shape))
+    return make.integers(0, shape[axis] if shape else 1, smaller)
+
+
+def gather(input: Array, dim: int, index: Array) -> Array:
+    """out[i][j][k] = input[i][index[i][j][k]][k], element by element."""
+    result = np.zeros(index.shape)
+    for place in np.ndindex(index.shape):
+        source = list(place)
+        if source:
+            source[dim] = index[place]
+        result[place] = input[tuple(source)]
+    return result
+
+
+@case("gather", oracle=gather)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(empty=False)
+    dim = make.dim(len(shape))
+    return {"input": make.numbers(shape), "dim": dim, "index": gather_index(make, shape, dim)}
+
+
+def scatter_add(input: Array, dim: int, index: Array, shape: Shape) -> Array:
+    """out[i][index[i][j][k]][k] += input[i][j][k], element by element."""
+    result = np.zeros(shape)
+    for place in np.ndindex(index.shape):
+        target = list(place)
+        if target:
+            target[dim] = index[place]
+        result[tuple(target)] += input[place]
+    return result
+
+
+@case("scatter_add", oracle=scatter_add)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(empty=False)
+    dim = make.dim(len(shape))
+    index = gather_index(make, shape, dim)
+    return {"input": make.numbers(index.shape), "dim": dim, "index": index, "shape": shape}
