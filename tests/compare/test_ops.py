@@ -23,11 +23,11 @@ from .pair import BOTH, Array, assert_same, attempt, derivatives
 
 TABLES = Path(__file__).parent / "tables"
 SECTIONS = {
-    "smooth": "values, first and second derivatives",
-    "subgradients": "where a function has no derivative, or an infinite one: first order only, for PyTorch's second "
-                    "ones are accidents there",
-    "discrete": "no derivative: values and dtypes only",
-    "errors": "both raise",
+    "[smooth]": "values, first and second derivatives",
+    "[subgradients]": "where a function has no derivative, or an infinite one: first order only, for PyTorch's second "
+                      "ones are accidents there",
+    "[discrete]": "no derivative: values and dtypes only",
+    "[errors]": "both raise",
 }
 
 
@@ -37,10 +37,9 @@ def lines(section: str) -> list[Any]:
     for path in sorted(TABLES.glob("*.txt")):
         here = None
         for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("["):
-                here = line.strip("[]")
-                assert here in SECTIONS, f"{path}: {line}"
-            elif line.strip() and not line.startswith("#") and here == section:
+            if line in SECTIONS:
+                here = line
+            elif line.strip() and not line.startswith("#") and here == f"[{section}]":
                 found.append(pytest.param(line, id=f"{path.stem}: {line}"))
     return found
 
