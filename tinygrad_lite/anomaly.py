@@ -59,11 +59,11 @@ class Anomaly(Observer):
 
 
 def _is_machinery(filename: str) -> bool:
-    return filename.startswith("<call of ") or filename in _MACHINERY
+    return filename.startswith(("<call of ", *_MACHINERY))
 
 
-_MACHINERY = {f"{__file__.removesuffix('anomaly.py')}{name}.py"
-              for name in ("call", "operation", "custom", "_tensor", "compositions", "keys", "inplace", "views")}
+_MACHINERY = [f"{__file__.removesuffix('anomaly.py')}{name}" for name in (
+    "call.py", "operation.py", "custom.py", "_tensor.py", "compositions", "keys.py", "inplace.py", "views.py")]
 
 
 class CheckedGradients(dict[Node, Any]):
