@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import tinygrad_lite as tg
 from tests.devices import DEVICES
 from tinygrad_lite import backend, graph
-from tinygrad_lite.optim import SGD, Adam, Optimizer
+from tinygrad_lite.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 Array = NDArray[Any]
 
@@ -47,6 +47,43 @@ def adam_by_hand(p: Array, gradients: list[Array], lr: float = 1e-3, betas: tupl
     return p
 
 
+def adamw_by_hand(p: Array, gradients: list[Array], lr: float = 1e-3, weight_decay: float = 1e-2,
+                  maximize: bool = False, **options: Any) -> Array:
+    """Adam after p = p - lr * weight_decay * p; as Adam's moments do not depend on p, the steps can be told apart."""
+    for t in range(1, len(gradients) + 1):
+        step = (adam_by_hand(np.zeros_like(p), gradients[:t], lr, maximize=maximize, **options)
+                - adam_by_hand(np.zeros_like(p), gradients[:t - 1], lr, maximize=maximize, **options))
+        p = p - lr * weight_decay * p + step
+    return p
+
+
+def rmsprop_by_hand(p: Array, gradients: list[Array], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+                    weight_decay: float = 0, momentum: float = 0, centered: bool = False,
+                    maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    v, m, b = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
+    for g in gradients:
+        g = -g if maximize else g
+        g = g + weight_decay * p
+        v = alpha * v + (1 - alpha) * g**2
+        m = alpha * m + (1 - alpha) * g
+        b = momentum * b + g / (np.sqrt(v - m**2 if centered else v) + eps)
+        p = p - lr * b
+    return p
+
+
+def adagrad_by_hand(p: Array, gradients: list[Array], lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
+                    initial_accumulator_value: float = 0, eps: float = 1e-10, maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    s = np.full_like(p, initial_accumulator_value)
+    for t, g in enumerate(gradients):
+        g = -g if maximize else g
+        g = g + weight_decay * p
+        s = s + g**2
+        p = p - lr / (1 + t * lr_decay) * g / (np.sqrt(s) + eps)
+    return p
+
+
 CASES: list[tuple[type[Optimizer], Callable[..., Array], dict[str, Any]]] = [
     (SGD, sgd_by_hand, {"lr": 0.1}),
     (SGD, sgd_by_hand, {"lr": 0.1, "maximize": True, "weight_decay": 0.02}),
@@ -58,6 +95,14 @@ CASES: list[tuple[type[Optimizer], Callable[..., Array], dict[str, Any]]] = [
     (Adam, adam_by_hand, {"lr": 0.05, "betas": (0.5, 0.7), "eps": 1e-3}),
     (Adam, adam_by_hand, {"lr": 0.05, "weight_decay": 0.1, "maximize": True}),
     (Adam, adam_by_hand, {"lr": 0.05, "betas": (0.3, 0.4), "amsgrad": True}),
+    (AdamW, adamw_by_hand, {}),
+    (AdamW, adamw_by_hand, {"lr": 0.05, "weight_decay": 0.3, "betas": (0.5, 0.7), "amsgrad": True, "maximize": True}),
+    (RMSprop, rmsprop_by_hand, {}),
+    (RMSprop, rmsprop_by_hand, {"lr": 0.05, "alpha": 0.7, "momentum": 0.9, "eps": 1e-3}),
+    (RMSprop, rmsprop_by_hand, {"lr": 0.05, "alpha": 0.7, "centered": True, "weight_decay": 0.1, "maximize": True}),
+    (Adagrad, adagrad_by_hand, {}),
+    (Adagrad, adagrad_by_hand, {"lr": 0.5, "lr_decay": 0.3, "initial_accumulator_value": 0.7, "eps": 1e-3}),
+    (Adagrad, adagrad_by_hand, {"lr": 0.5, "weight_decay": 0.1, "maximize": True}),
 ]
 each_case = pytest.mark.parametrize(("optimizer", "by_hand", "options"), CASES,
                                     ids=[f"{o.__name__}-{'-'.join(map(str, k))}" for o, _, k in CASES])
@@ -237,6 +282,13 @@ def test_zero_grad() -> None:
     (lambda p: Adam([p], betas=(1.0, 0.9)), ValueError, "Invalid beta parameter at index 0: 1.0"),
     (lambda p: Adam([p], betas=(0.9, -0.1)), ValueError, "Invalid beta parameter at index 1: -0.1"),
     (lambda p: Adam([p], weight_decay=-1), ValueError, "Invalid weight_decay value: -1"),
+    (lambda p: Adam([p], betas=(0, 0.9)), ValueError, "betas must be floats"),
+    (lambda p: AdamW([p], lr=-1), ValueError, "Invalid learning rate: -1"),
+    (lambda p: RMSprop([p], alpha=-1), ValueError, "Invalid alpha value: -1"),
+    (lambda p: RMSprop([p], momentum=-1), ValueError, "Invalid momentum value: -1"),
+    (lambda p: RMSprop([p], lr=float("nan")), ValueError, "Invalid learning rate: nan"),
+    (lambda p: Adagrad([p], lr_decay=-1), ValueError, "Invalid lr_decay value: -1"),
+    (lambda p: Adagrad([p], initial_accumulator_value=-1), ValueError, "Invalid initial_accumulator_value value: -1"),
     (SGD, TypeError, "iterable of Tensors or dicts"),
     (lambda p: SGD([]), ValueError, "optimizer got an empty parameter list"),
     (lambda p: SGD([1.0]), TypeError, "can only optimize Tensors, but one of the params is float"),
@@ -305,8 +357,14 @@ def test_a_captured_step_follows_the_options(optimizer: Any, by_hand: Callable[.
     if optimizer is SGD:
         changes += [{"momentum": 0.9}, {}, {"momentum": 0.5}, {"dampening": 0.3}, {}, {"dampening": 0.0},
                     {"nesterov": True}, {}, {"nesterov": False, "momentum": 0.0}, {}, {"momentum": 0.7}, {}]
+    elif issubclass(optimizer, Adam):
+        changes += [{"betas": (0.5, 0.9)}, {"amsgrad": True}, {}, {"eps": 1e-3}, {"amsgrad": False}, {},
+                    {"decoupled_weight_decay": True}, {}, {"decoupled_weight_decay": False}]
+    elif optimizer is RMSprop:
+        changes += [{"momentum": 0.9}, {}, {"momentum": 0.5, "alpha": 0.8}, {"centered": True}, {}, {"eps": 1e-3},
+                    {"centered": False, "momentum": 0.0}, {}]
     else:
-        changes += [{"betas": (0.5, 0.9)}, {"amsgrad": True}, {}, {"eps": 1e-3}, {"amsgrad": False}, {}]
+        changes += [{"lr_decay": 0.1}, {}, {"eps": 1e-3}, {"lr_decay": 0.0}, {}]
     for change, weights in zip(changes, gradients_for((4,), len(changes)), strict=True):
         for any_optimizer in (o, eager):
             any_optimizer.param_groups[0] |= change
@@ -362,3 +420,61 @@ def test_changes_that_a_captured_step_must_know_of() -> None:
     a.grad = tg.ones(1)
     o.step()
     assert graph.state_version == before
+
+
+def test_momentum_is_that_of_kth() -> None:
+    """Equations (16) and (17) of kth, as printed, on a network of theirs: sigmoid units, half the sum of squares."""
+    random = np.random.default_rng(0)
+    rate, beta = 0.71, 0.8
+    model = tg.nn.Sequential(tg.nn.Linear(5, 4), tg.nn.Sigmoid(), tg.nn.Linear(4, 3), tg.nn.Sigmoid()).double()
+    optimizer = SGD(model.parameters(), lr=rate, momentum=beta)
+    W = [p.array.copy() for p in model.parameters()]
+    G = [np.zeros_like(w) for w in W]
+    for _ in range(6):
+        x, y = random.random((1, 5)), random.random((1, 3))
+        optimizer.zero_grad()
+        (0.5 * ((model(tg.from_numpy(x)) - tg.from_numpy(y)) ** 2).sum()).backward()
+        optimizer.step()
+        a1 = 1 / (1 + np.exp(-(x @ W[0].T + W[1])))
+        a2 = 1 / (1 + np.exp(-(a1 @ W[2].T + W[3])))
+        g2 = (a2 - y) * a2 * (1 - a2)  # (12)
+        g1 = (g2 @ W[2]) * a1 * (1 - a1)  # (13)
+        gradients = [g1.T @ x, g1[0], g2.T @ a1, g2[0]]  # (14), (15)
+        G = [beta * old + new for old, new in zip(G, gradients, strict=True)]  # (16)
+        W = [w - rate * g for w, g in zip(W, G, strict=True)]  # (17)
+        for p, w in zip(model.parameters(), W, strict=True):
+            np.testing.assert_allclose(p.array, w, rtol=1e-13, atol=1e-15)
+
+
+def test_adagrad_has_its_state_from_the_beginning() -> None:
+    a, b = (tg.ones(2, requires_grad=True) for _ in range(2))
+    o = Adagrad([a, b], initial_accumulator_value=0.5)
+    assert [state["sum"].tolist() for state in o.state_dict()["state"].values()] == [[0.5, 0.5]] * 2
+    take(o, [a], [np.ones(2)])
+    assert [state["step"] for state in o.state_dict()["state"].values()] == [1, 0]
+
+
+def test_adamw_stays_decoupled_after_loading_the_state_of_adam() -> None:
+    p = tg.ones(1, requires_grad=True)
+    o = AdamW([p])
+    o.load_state_dict(Adam([p], weight_decay=0.1).state_dict())
+    assert o.param_groups[0]["decoupled_weight_decay"]
+    assert o.param_groups[0]["weight_decay"] == 0.1
+
+
+def test_a_step_that_is_defined_as_a_whole() -> None:
+    """A subclass as in PyTorch: it has `step` and defaults of its own, and nothing else."""
+
+    class Signs(Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr})
+
+        @tg.no_grad()
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.add_(p.grad.sign(), alpha=-group["lr"])
+
+    p = tg.tensor([1.0, 2.0], requires_grad=True)
+    take(Signs([p], lr=0.5), [p], [np.array([3.0, -4.0])])
+    assert p.tolist() == [0.5, 2.5]

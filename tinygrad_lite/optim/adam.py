@@ -1,73 +1,59 @@
-"""Adam: steps scaled by running moments of the gradient."""
+"""Adam and AdamW: steps scaled by running moments of the gradient."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .._tensor import Tensor
-from ..graph import Array, live
+from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer, is_on, keeps, read
+from .optimizer import Optimizer
 
 
 @update("param", "mean", "square", "largest")
-def adapt(param: Array, grad: Array, mean: Array, square: Array, largest: Array | None, step_size: float,
-          correction: float, beta1: float, beta2: float, eps: float, weight_decay: float | None,
+def adapt(param: Array, grad: Array, mean: Array, square: Array, largest: Array | None, t: float, lr: float,
+          beta1: float, beta2: float, eps: float, weight_decay: float | None, decoupled: bool,
           maximize: bool) -> None:
-    """One step of one parameter, with the running means of its gradient and of the square of its gradient."""
+    """Step number t of one parameter, with the running means of its gradient and of the square of its gradient."""
     if maximize:
         grad = -grad
     if weight_decay is not None:
-        grad = grad + weight_decay * param
+        if decoupled:
+            param *= 1 - lr * weight_decay
+        else:
+            grad = grad + weight_decay * param
+    change = np.empty_like(param)  # the only temporary: memory is what a step of a large parameter costs
+    np.multiply(grad, 1 - beta1, out=change)
     mean *= beta1
-    mean += (1 - beta1) * grad
+    mean += change
+    np.multiply(grad, grad, out=change)
+    change *= 1 - beta2
     square *= beta2
-    square += (1 - beta2) * (grad * grad)
+    square += change
     if largest is not None:
         np.maximum(largest, square, out=largest)
         square = largest
-    scale = np.sqrt(square)
-    scale /= correction
+    scale = np.sqrt(square, out=change)
+    scale /= (1 - beta2**t) ** 0.5
     scale += eps
-    param -= step_size * (mean / scale)
-
-
-def _advance(optimizer: Adam, p: Tensor) -> int:
-    """Count a step."""
-    state = optimizer.state[p]
-    state["step"] += 1
-    return int(state["step"])
-
-
-def _beta(optimizer: Adam, group: int, i: int) -> float:
-    return float(optimizer.param_groups[group]["betas"][i])
-
-
-def _step_size(optimizer: Adam, group: int, p: Tensor) -> float:
-    """lr over the bias correction of the first moment."""
-    options = optimizer.param_groups[group]
-    return float(options["lr"] / (1 - options["betas"][0] ** optimizer.state[p]["step"]))
-
-
-def _correction(optimizer: Adam, group: int, p: Tensor) -> float:
-    """The square root of the bias correction of the second moment."""
-    return math.sqrt(1 - optimizer.param_groups[group]["betas"][1] ** optimizer.state[p]["step"])
+    np.divide(mean, scale, out=change)
+    change *= lr / (1 - beta1**t)
+    param -= change
 
 
 class Adam(Optimizer):
     """Adam, in PyTorch's form.
 
     With gradient g (negated if `maximize`), parameter p and step t = 1, 2, ...:
-        g = g + weight_decay * p
+        g = g + weight_decay * p                    (`decoupled_weight_decay`: p = p - lr * weight_decay * p instead)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g ** 2        (`amsgrad`: further on, the largest v so far)
         p = p - lr * m / (1 - beta1 ** t) / (sqrt(v / (1 - beta2 ** t)) + eps)
 
-    Raises ValueError for a negative lr, eps or weight_decay and for betas outside [0, 1).
+    Raises ValueError for a negative lr, eps or weight_decay and for betas that are no floats in [0, 1).
     Source: Kingma, Ba, Adam: a method for stochastic optimization, ICLR 2015; Reddi and others, On the convergence of
     Adam and beyond, ICLR 2018.
 
@@ -81,45 +67,49 @@ class Adam(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, *, maximize: bool = False) -> None:
+                 eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, *, maximize: bool = False,
+                 decoupled_weight_decay: bool = False) -> None:
+        if not all(isinstance(beta, float) for beta in betas):
+            raise ValueError(f"betas must be floats, got {betas}")
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-                                  "amsgrad": amsgrad, "maximize": maximize})
+                                  "amsgrad": amsgrad, "maximize": maximize,
+                                  "decoupled_weight_decay": decoupled_weight_decay})
 
-    def check_options(self, options: dict[str, Any]) -> None:
-        """Raise ValueError if an option of a group is out of range."""
-        if options["lr"] < 0:
-            raise ValueError(f"Invalid learning rate: {options['lr']}")
-        if options["eps"] < 0:
-            raise ValueError(f"Invalid epsilon value: {options['eps']}")
-        for i, beta in enumerate(options["betas"]):
-            if not 0 <= beta < 1:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        if options["weight_decay"] < 0:
-            raise ValueError(f"Invalid weight_decay value: {options['weight_decay']}")
+    def update_group(self, i: int, gradients: list[tuple[Tensor, Array]]) -> None:
+        """See the equations of the class."""
+        lr, eps = self.number(i, "lr"), self.number(i, "eps")
+        beta1, beta2 = self.number(i, "betas", 0), self.number(i, "betas", 1)
+        weight_decay, decoupled = self.number_if_on(i, "weight_decay"), self.is_on(i, "decoupled_weight_decay")
+        maximize, amsgrad = self.is_on(i, "maximize"), self.is_on(i, "amsgrad")
+        for p, grad in gradients:
+            t, mean, square = self.count(p), self.array(p, "exp_avg"), self.array(p, "exp_avg_sq")
+            largest = self.array(p, "max_exp_avg_sq") if amsgrad else None
+            adapt(p.array, grad, mean, square, largest, t, lr, beta1, beta2, eps, weight_decay, decoupled, maximize)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change each parameter that has a gradient; return what `closure`, called first, returned."""
-        loss = self.evaluate(closure)
-        for i, group in enumerate(self.param_groups):
-            beta1, beta2, eps = live(_beta, self, i, 0), live(_beta, self, i, 1), live(read, self, i, "eps")
-            weight_decay = live(read, self, i, "weight_decay") if live(is_on, self, i, "weight_decay") else None
-            maximize, amsgrad = live(is_on, self, i, "maximize"), live(is_on, self, i, "amsgrad")
-            for p in group["params"]:
-                grad = p.grad
-                if grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["step"] = 0
-                    state["exp_avg"] = Tensor(np.zeros_like(p.array))
-                    state["exp_avg_sq"] = Tensor(np.zeros_like(p.array))
-                if amsgrad and "max_exp_avg_sq" not in state:
-                    state["max_exp_avg_sq"] = Tensor(np.zeros_like(p.array))
-                largest = state["max_exp_avg_sq"].array if amsgrad else None
-                mean, square = state["exp_avg"].array, state["exp_avg_sq"].array
-                live(keeps, self, p, "exp_avg", mean)
-                live(_advance, self, p)
-                step_size, correction = live(_step_size, self, i, p), live(_correction, self, i, p)
-                adapt(p.array, grad.array, mean, square, largest, step_size, correction, beta1, beta2, eps,
-                      weight_decay, maximize)
-        return loss
+
+class AdamW(Adam):
+    """Adam whose weight decay is no part of the gradient, and so is not scaled by its moments.
+
+    Before Adam's step p = p - lr * weight_decay * p; the gradient stays as it is.  It is `Adam` with
+    `decoupled_weight_decay` and other defaults, and raises as that does.
+    Source: Loshchilov, Hutter, Decoupled weight decay regularization, ICLR 2019.
+
+    >>> import tinygrad_lite as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = tg.optim.AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.8500, 1.8000], requires_grad=True)
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *,
+                 maximize: bool = False) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned, of an AdamW or of an Adam, whose weight decay is decoupled now."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

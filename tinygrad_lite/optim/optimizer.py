@@ -1,8 +1,9 @@
 """What all optimizers share: parameters in groups with options of their own, and a state that can be saved.
 
-A step is seen by observers, so that a captured step can replay it.  The arithmetic on the arrays of one parameter is
-one `update`; the numbers it is given come from `live` calls, which read options and advance counts anew at each replay.
-Whether an option is on at all decides what is computed: `live(is_on, ...)` makes it a condition of the recording.
+An optimizer is two things: the arithmetic of one parameter's step, a function with `@update`, and `update_group`,
+which asks for what that needs by `number`, `number_if_on`, `is_on`, `array` and `count`.  These make a step visible to
+observers, so that a captured one can replay it: numbers are read and steps counted anew at each replay, while whether
+an option is on at all, and which arrays the state has, are conditions of the recording.
 """
 
 from __future__ import annotations
@@ -12,15 +13,24 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..creation import as_tensor
-from ..graph import Array, state_changed
+from ..graph import Array, live, state_changed
+
+NOT_NEGATIVE = {
+    "lr": "learning rate", "eps": "epsilon value", "momentum": "momentum value", "weight_decay": "weight_decay value",
+    "alpha": "alpha value", "rho": "rho value", "lr_decay": "lr_decay value", "momentum_decay": "momentum_decay value",
+    "initial_accumulator_value": "initial_accumulator_value value",
+}
+"""The options that must not be negative, and what errors call them."""
 
 
 class Optimizer:
-    """The base of all optimizers; a subclass defines `step` and `check_options`.
+    """The base of all optimizers; a subclass defines `update_group`, or the whole of `step`.
 
     Args:
         params: Tensors that require grad, or dicts `{"params": Tensors, option: value, ...}`, one per group.
@@ -37,6 +47,8 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
+        self.has_stepped = False
+        """Whether `step` was called: schedulers warn if they are called first."""
         self.check_options(defaults)
         groups = list(params)
         if not groups:
@@ -46,6 +58,12 @@ class Optimizer:
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Raise ValueError if an option of a group is out of range."""
+        for option, name in NOT_NEGATIVE.items():
+            if option in options and not options[option] >= 0:
+                raise ValueError(f"Invalid {name}: {options[option]}")
+        for i, beta in enumerate(options.get("betas", ())):
+            if not 0 <= beta < 1:
+                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own, such as the layers that are thawed during training.
@@ -83,15 +101,45 @@ class Optimizer:
 
         The closure clears the gradients, computes the loss, calls `backward` and returns the loss.
         """
+        self.has_stepped = True
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for i, group in enumerate(self.param_groups):
+            gradients = [(p, grad.array) for p in group["params"] if (grad := p.grad) is not None]
+            if gradients:
+                self.update_group(i, gradients)
+        return loss
+
+    def update_group(self, i: int, gradients: list[tuple[Tensor, Array]]) -> None:
+        """Change these parameters of group `i`, given with their gradients."""
         raise NotImplementedError
 
-    @staticmethod
-    def evaluate(closure: Callable[[], Any] | None) -> Any:
-        """The loss that `closure` computes, with gradients; None without one."""
-        if closure is None:
-            return None
-        with enable_grad():
-            return closure()
+    def number(self, i: int, option: str, index: int | None = None) -> float:
+        """An option of group `i` (or an element of it), which a captured step reads anew at each replay."""
+        return live(_read, self, i, option, index)  # type: ignore[no-any-return]
+
+    def is_on(self, i: int, option: str) -> bool:
+        """Whether an option of group `i` is not 0 or False.  Where it changes, a captured step is recorded anew."""
+        return live(_is_on, self, i, option)  # type: ignore[no-any-return]
+
+    def number_if_on(self, i: int, option: str) -> float | None:
+        """An option of group `i`, or None where it is 0, so that its arithmetic can be left out."""
+        return self.number(i, option) if self.is_on(i, option) else None
+
+    def array(self, p: Tensor, key: str, fill: float = 0.0) -> Array:
+        """The array that is kept for `p` under this key; at first full of `fill`."""
+        state = self.state[p]
+        kept = state.get(key)
+        if kept is None:
+            kept = state[key] = Tensor(np.full_like(p.array, fill))
+        live(_keeps, self, p, key, kept.array)
+        return kept.array
+
+    def count(self, p: Tensor) -> float:
+        """Count a step of `p`: 1.0 at the first."""
+        return live(_advance, self, p)  # type: ignore[no-any-return]
 
     def state_dict(self) -> dict[str, Any]:
         """The state by the number of the parameter, and the groups with numbers in place of parameters.
@@ -159,17 +207,25 @@ def _copy_for(p: Tensor, key: str, value: Any) -> Any:
     return Tensor(backend.transfer(as_tensor(value).array, backend.of(p.array)).astype(p.dtype))
 
 
-def read(optimizer: Optimizer, group: int, option: str) -> float:
-    """An option as a float.  For `live`: a captured step reads it anew at each replay."""
-    return float(optimizer.param_groups[group][option])
+# --- live: what a captured step does anew at each replay, or asks before it -------------------------------------------
 
 
-def is_on(optimizer: Optimizer, group: int, option: str) -> bool:
-    """Whether an option is not 0 or False.  For `live`: where it changes, a captured step is recorded anew."""
+def _read(optimizer: Optimizer, group: int, option: str, index: int | None) -> float:
+    value = optimizer.param_groups[group][option]
+    return float(value if index is None else value[index])
+
+
+def _is_on(optimizer: Optimizer, group: int, option: str) -> bool:
     return bool(optimizer.param_groups[group][option])
 
 
-def keeps(optimizer: Optimizer, p: Tensor, key: str, array: Array) -> bool:
-    """Whether the state of a parameter still has this array.  For `live`: a captured step writes into it."""
+def _keeps(optimizer: Optimizer, p: Tensor, key: str, array: Array) -> bool:
+    """Whether the state of a parameter still has this array, which a captured step writes into."""
     kept = optimizer.state[p].get(key) if p in optimizer.state else None
     return kept is not None and kept.array is array
+
+
+def _advance(optimizer: Optimizer, p: Tensor) -> float:
+    state = optimizer.state[p]
+    state["step"] = step = state.get("step", 0) + 1
+    return float(step)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
-
-import numpy as np
 
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..operation import update
-from .optimizer import Optimizer, is_on, keeps, read
+from .optimizer import Optimizer
 
 
 @update("param", "buffer")
@@ -46,8 +44,15 @@ class SGD(Optimizer):
         b = momentum * b + (1 - dampening) * g      (at first: b = g)
         p = p - lr * b      (`nesterov`: p - lr * (g + momentum * b);  without momentum: p - lr * g)
 
+    SGD(params, lr=lambda, momentum=beta), with all else at its default, is exactly the momentum of kth, (16) and (17),
+    for weights and biases alike; b is G, and G = 0 before the first step:
+        G(k) = beta * G(k - 1) + dJ/dW(k)
+        W(k + 1) = W(k) - lambda * G(k)
+    So lr multiplies all of G: a change of lr also changes how far earlier gradients carry.
+
     Raises ValueError for a negative lr, momentum or weight_decay, and for nesterov without momentum or with dampening.
-    Source: Sutskever and others, On the importance of initialization and momentum in deep learning, ICML 2013.
+    Source: Sutskever and others, On the importance of initialization and momentum in deep learning, ICML 2013;
+    Sundström, Raittila, Building a deep neural network from scratch, KTH, TRITA-EECS-EX-2023:178 (kth).
 
     >>> import tinygrad_lite as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -65,34 +70,24 @@ class SGD(Optimizer):
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Raise ValueError if an option of a group is out of range."""
-        if options["lr"] < 0:
-            raise ValueError(f"Invalid learning rate: {options['lr']}")
-        for option in ("momentum", "weight_decay"):
-            if options[option] < 0:
-                raise ValueError(f"Invalid {option} value: {options[option]}")
+        super().check_options(options)
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change each parameter that has a gradient; return what `closure`, called first, returned."""
-        loss = self.evaluate(closure)
-        for i, group in enumerate(self.param_groups):
-            lr, momentum, has_momentum = live(read, self, i, "lr"), 0.0, live(is_on, self, i, "momentum")
-            weight_decay = live(read, self, i, "weight_decay") if live(is_on, self, i, "weight_decay") else None
-            nesterov, maximize = live(is_on, self, i, "nesterov"), live(is_on, self, i, "maximize")
+    def update_group(self, i: int, gradients: list[tuple[Tensor, Array]]) -> None:
+        """See the equations of the class."""
+        lr, momentum, weight_decay = self.number(i, "lr"), 0.0, self.number_if_on(i, "weight_decay")
+        nesterov, maximize = self.is_on(i, "nesterov"), self.is_on(i, "maximize")
+        has_momentum, has_dampening = self.is_on(i, "momentum"), self.is_on(i, "dampening")
+        if has_momentum:
+            momentum = self.number(i, "momentum")
+        buffer = share = None
+        for p, grad in gradients:
             if has_momentum:
-                momentum, has_dampening = live(read, self, i, "momentum"), live(is_on, self, i, "dampening")
-            buffer = share = None
-            for p in group["params"]:
-                grad = p.grad
-                if grad is None:
-                    continue
-                if has_momentum:
+                if has_dampening:
                     state = self.state[p]
                     if state.get("momentum_buffer") is None:
-                        state["momentum_buffer"], state["first"] = Tensor(np.zeros_like(p.array)), True
-                    buffer, share = state["momentum_buffer"].array, live(_share, self, i, p)
-                    share = share if has_dampening else None
-                    live(keeps, self, p, "momentum_buffer", buffer)
-                descend(p.array, grad.array, buffer, lr, momentum, share, weight_decay, nesterov, maximize)
-        return loss
+                        state["first"] = True
+                    share = live(_share, self, i, p)
+                buffer = self.array(p, "momentum_buffer")
+            descend(p.array, grad, buffer, lr, momentum, share, weight_decay, nesterov, maximize)
