@@ -1,39 +1,11 @@
 """The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
 
 from .activation import log_softmax, relu, softmax
-from .elementwise import (
-    abs,
-    add,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    clamp,
-    cos,
-    div,
-    eq,
-    exp,
-    ge,
-    gt,
-    le,
-    log,
-    lt,
-    maximum,
-    minimum,
-    mul,
-    ne,
-    neg,
-    positive,
-    pow,
-    sigmoid,
-    sign,
-    sin,
-    sqrt,
-    sub,
-    tanh,
-    where,
-)
+from .elementwise import abs, add, clamp, div, maximum, minimum, mul, neg, pow, sign, sub, where
+from .functions import cos, exp, log, sigmoid, sin, sqrt, tanh
 from .indexing import gather, getitem, index, index_add, index_put, put, scatter_add
 from .linalg import contract, linear, matmul
+from .logic import bitwise_and, bitwise_not, bitwise_or, eq, ge, gt, le, lt, ne, positive
 from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .reduce import amax, amin, argmax, argmin, logsumexp, mean, sum
 from .shape import cat, clone, copy_to, expand, pad, permute, reshape, sum_to, to_device, to_dtype, transpose

@@ -7,7 +7,8 @@ import numpy as np
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
-from .elementwise import exp, positive
+from .functions import exp
+from .logic import positive
 from .reduce import axis_of, in_float32, logsumexp, sum
 
 

@@ -15,7 +15,7 @@ from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
 from .activation import log_softmax, lowered, softmax
-from .elementwise import log, sigmoid
+from .functions import log, sigmoid
 from .indexing import along
 from .reduce import in_float32, mean, shared, sum, unreduce
 

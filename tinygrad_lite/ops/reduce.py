@@ -17,7 +17,8 @@ from .. import dtypes
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce, total
-from .elementwise import exp, same
+from .functions import exp
+from .logic import same
 from .shape import reshape, to_dtype
 
 Dim: TypeAlias = int | Sequence[int] | None
