@@ -7,6 +7,7 @@ from .indexing import gather, getitem, index, index_add, index_put, put, scatter
 from .linalg import contract, linear, matmul
 from .logic import bitwise_and, bitwise_not, bitwise_or, eq, ge, gt, le, lt, ne, positive
 from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .recurrent import gru_layer, lstm_layer, rnn_layer
 from .reduce import amax, amin, argmax, argmin, logsumexp, mean, sum
 from .shape import cat, clone, copy_to, expand, pad, permute, reshape, sum_to, to_device, to_dtype, transpose
 
@@ -35,6 +36,7 @@ __all__ = [
     "gather",
     "ge",
     "getitem",
+    "gru_layer",
     "gt",
     "index",
     "index_add",
@@ -44,6 +46,7 @@ __all__ = [
     "log",
     "log_softmax",
     "logsumexp",
+    "lstm_layer",
     "lt",
     "matmul",
     "maximum",
@@ -60,6 +63,7 @@ __all__ = [
     "put",
     "relu",
     "reshape",
+    "rnn_layer",
     "scatter_add",
     "sigmoid",
     "sign",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,15 @@ def matmul(input: Array, other: Array) -> Array:
     """
     if input.ndim == 2 and other.ndim == 2:
         return np.dot(input, other)  # the bits of input @ other; up to 8 times as fast where the inner size is 1
+    if input.ndim > 2 and other.ndim == 2:
+        return by_rows(input, other)
     return input @ other
+
+
+def by_rows(input, matrix):
+    """input @ matrix as one product of two matrices: np.dot of three axes makes dot products, 4 times as slow."""
+    lead, inner = input.shape[:-1], input.shape[-1]
+    return np.dot(input.reshape(math.prod(lead), inner), matrix).reshape(*lead, matrix.shape[1])
 
 
 @matmul.vjp("input")
@@ -80,7 +89,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     if bias is not None and weight.ndim == 1 and input.ndim > 1:
         raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
-    y = np.dot(input, weight.T)
+    y = by_rows(input, weight.T) if input.ndim > 2 and weight.ndim == 2 else np.dot(input, weight.T)
     if bias is not None:
         y += bias
     return y
