@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from .module import Module
@@ -27,3 +29,49 @@ class Flatten(Module):
     def extra_repr(self) -> str:
         """`start_dim=1, end_dim=-1`."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Axis `dim` as several, of the sizes `unflattened_size`; one of them may be -1, what is left.
+
+    Raises TypeError unless the sizes are a tuple or list of ints.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.Unflatten(1, (1, 28, 28))(tg.zeros(64, 784)).shape
+    (64, 1, 28, 28)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError("unflattened_size must be a tuple of ints, "
+                            f"but found type {type(unflattened_size).__name__}")
+        for i, size in enumerate(unflattened_size):
+            if not isinstance(size, int):
+                raise TypeError("unflattened_size must be tuple of ints, "
+                                f"but found element of type {type(size).__name__} at pos {i}")
+        self.dim = dim
+        self.unflattened_size = unflattened_size
+
+    def forward(self, input: Any) -> Any:
+        """The input with axis `dim` taken apart.
+
+        Raises IndexError for an axis that there is not, and ValueError or RuntimeError if the sizes do not fit.
+        """
+        rank, sizes = len(input.shape), self.unflattened_size
+        if not -rank <= self.dim < rank:
+            raise IndexError(f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], "
+                             f"but got {self.dim})")
+        dim = self.dim % rank
+        known = math.prod(size for size in sizes if size != -1)
+        here = input.shape[dim]
+        if not sizes:
+            raise RuntimeError("unflatten: sizes must be non-empty")
+        if -1 not in sizes and known != here:
+            raise RuntimeError(f"unflatten: Provided sizes {[*sizes]} don't multiply up to the size of dim {dim} "
+                               f"({here}) in the input tensor")
+        return input.reshape((*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
+
+    def extra_repr(self) -> str:
+        """`dim=1, unflattened_size=(1, 28, 28)`."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -14,6 +14,7 @@ What the five documents use (shapes as `Linear` has them; see benchmarks/documen
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,16 +22,21 @@ import numpy as np
 from .. import backend
 from .._tensor import Tensor
 from ..autograd import no_grad
+from ..ops import where
 from ..random import Generator, draw
 
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
     "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
     "normal_",
     "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
@@ -51,7 +57,12 @@ def _draw(kind: str, like: Tensor, generator: AnyGenerator) -> Tensor:
 
 @no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: AnyGenerator = None) -> Tensor:
-    """Draws from U[a, b)."""
+    """Draws from U[a, b).
+
+    Raises ValueError if a > b.
+    """
+    if a > b:
+        raise ValueError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
     return tensor.copy_(_draw("random", tensor, generator) * (b - a) + a)
 
 
@@ -59,12 +70,48 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: AnyGener
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: AnyGenerator = None) -> Tensor:
     """Draws from N(mean, std ** 2).
 
+    Raises ValueError for a negative std.
+
     >>> import numpy as np
     >>> import tinygrad_lite as tg
     >>> tg.nn.init.normal_(tg.empty(1, 3), std=0.1, generator=np.random.RandomState(2))
     tensor([[-0.0417, -0.0056, -0.2136]])
     """
+    if std < 0:
+        raise ValueError(f"normal_ expects std >= 0.0, but found std {std}")
     return tensor.copy_(_draw("standard_normal", tensor, generator) * std + mean)
+
+
+@no_grad()
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+                  generator: AnyGenerator = None) -> Tensor:
+    """Draws from N(mean, std ** 2), each one again until it lies in [a, b].
+
+    Where that would take many attempts, draws from U[a, b) are accepted with the probability
+    exp(-(x - mean)^2 / (2 std^2)) relative to its largest value on [a, b], which gives the same distribution.
+    Raises ValueError for a std that is not positive and if a > b.
+    """
+    if not std > 0 or a > b:
+        raise ValueError(f"trunc_normal_ expects std > 0 and a <= b, but found std {std}, a {a} and b {b}")
+    inside = NormalDist(mean, std).cdf(b) - NormalDist(mean, std).cdf(a)
+    low, high = (float(tensor.new_tensor(bound)) for bound in (a, b))  # as the dtype has them
+    peak = max(a, min(mean, b))
+
+    def propose() -> tuple[Tensor, Any]:
+        """Candidates, and which of them are rejected."""
+        if inside > 0.3:
+            x = _draw("standard_normal", tensor, generator) * std + mean
+            return x, (x < low) | (x > high)
+        x = _draw("random", tensor, generator) * (b - a) + a
+        density = (((peak - mean) / std) ** 2 - ((x - mean) / std) ** 2) / 2
+        return x, _draw("random", tensor, generator) >= density.exp()
+
+    result, pending = propose()
+    while bool(pending.any()):
+        candidates, rejected = propose()
+        result = where(pending, candidates, result)
+        pending = pending & rejected
+    return tensor.copy_(result)
 
 
 @no_grad()
@@ -94,6 +141,75 @@ def eye_(tensor: Tensor) -> Tensor:
     diagonal = np.arange(min(tensor.shape))
     tensor.zero_()[diagonal, diagonal] = 1.0
     return tensor
+
+
+@no_grad()
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution kernel (out, in, *sizes) that hands its input channels through: 1 in the centre where the output
+    channel, counted within its group, is the input channel, else 0.
+
+    Raises ValueError unless there are 3, 4 or 5 axes and the groups divide the output channels.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.init.dirac_(tg.empty(2, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]],
+    <BLANKLINE>
+            [[0., 0., 0.],
+             [0., 1., 0.]]])
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    of_group = tensor.shape[0] // groups
+    channels = np.arange(min(of_group, tensor.shape[1]))
+    outputs = (np.arange(groups)[:, None] * of_group + channels).ravel()
+    tensor.zero_()[(outputs, np.tile(channels, groups), *(size // 2 for size in tensor.shape[2:]))] = 1.0
+    return tensor
+
+
+@no_grad()
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: AnyGenerator = None) -> Tensor:
+    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer; the axes after the first are
+    taken as one.
+
+    Q of the QR decomposition of a normal matrix, with the signs of R's diagonal, so that all such matrices are equally
+    likely.  Raises ValueError for fewer than two axes.
+    Source: Saxe and others, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, ICLR
+    2014; Mezzadri, How to generate random matrices from the classical compact groups, Notices of the AMS 54, 2007.
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if not tensor.array.size:
+        return tensor
+    drawn = backend.to_host(_draw("standard_normal", tensor, generator).array).reshape(tensor.shape[0], -1)
+    drawn = drawn.astype(np.promote_types(drawn.dtype, np.float32))  # LAPACK has no float16
+    wide = drawn.shape[0] < drawn.shape[1]
+    q, r = np.linalg.qr(drawn.T if wide else drawn)
+    q *= np.sign(np.diagonal(r))
+    return _fill(tensor, gain * (q.T if wide else q))
+
+
+@no_grad()
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: AnyGenerator = None) -> Tensor:
+    """Draws from N(0, std ** 2), in each column the share `sparsity` of them, rounded up, replaced by 0.
+
+    Raises ValueError unless there are two axes.
+    Source: Martens, Deep learning via Hessian-free optimization, ICML 2010.
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    values = backend.to_host(_draw("standard_normal", tensor, generator).array) * std
+    order = np.argsort(backend.to_host(_draw("random", tensor, generator).array), axis=0)
+    np.put_along_axis(values, order[: math.ceil(sparsity * len(order))], 0, axis=0)
+    return _fill(tensor, values)
+
+
+def _fill(tensor: Tensor, values: Any) -> Tensor:
+    """The tensor with the values of a host array."""
+    return tensor.copy_(Tensor(backend.transfer(values.reshape(tensor.shape).astype(tensor.dtype),
+                                                backend.of(tensor.array))))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: AnyGenerator = None) -> Tensor:
@@ -138,17 +254,21 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights are scaled to make up for a nonlinearity: 1, tanh 5/3, relu sqrt(2), ...
 
     `param` is the negative slope of "leaky_relu" (0.01).
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, and for a slope that is no number.
 
     >>> from tinygrad_lite.nn import init
     >>> init.calculate_gain("leaky_relu", 0.0) == init.calculate_gain("relu")
     True
     """
-    slope = 0.01 if param is None else param
-    gains = {"sigmoid": 1.0, "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "tanh": 5 / 3,
-             "relu": math.sqrt(2), "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 3 / 4}
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+            raise ValueError(f"negative_slope {param} not a valid number")
+        return math.sqrt(2 / (1 + slope**2))
+    linear = "linear sigmoid conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
+    gains = {**dict.fromkeys(linear, 1.0), "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
     if nonlinearity not in gains:
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}; expected one of {sorted(gains)}")
+        raise ValueError(f"Unsupported nonlinearity {nonlinearity}; expected leaky_relu or one of {sorted(gains)}")
     return gains[nonlinearity]
 
 

@@ -13,6 +13,8 @@ from ..autograd import no_grad
 from ..creation import as_tensor, empty
 from ..graph import state_changed
 from ..optim.optimizer import clear_gradients
+from . import hooks
+from .hooks import Hook
 
 
 class Parameter(Tensor):
@@ -67,15 +69,13 @@ class Module:
     """Each registered name, in order, and its kind: Parameter, Tensor (a buffer) or Module."""
     _transient: set[str]
     """The buffers that `state_dict` leaves out."""
-    _forward_pre_hooks: list[Callable[..., Any]]
-    _forward_hooks: list[Callable[..., Any]]
+    _hooks: list[Hook]
 
     def __init__(self) -> None:
         self.training = True
         self._registered = {}
         self._transient = set()
-        self._forward_pre_hooks = []
-        self._forward_hooks = []
+        self._hooks = []
 
     # --- calling ------------------------------------------------------------------------------------------------------
 
@@ -87,25 +87,23 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_pre_hooks or self._forward_hooks):
-            return self.forward(*args, **kwargs)
-        for hook in tuple(self._forward_pre_hooks):
-            result = hook(self, args)
-            if result is not None:
-                args = result if isinstance(result, tuple) else (result,)
-        output = self.forward(*args, **kwargs)
-        for hook in tuple(self._forward_hooks):
-            result = hook(self, args, output)
-            if result is not None:
-                output = result
-        return output
+        return hooks.call(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
 
-    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
-        """Call `hook(module, args)` before each `forward`; what it returns (not None) replaces the arguments."""
-        return self._add_hook(self._forward_pre_hooks, hook)
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> RemovableHandle:
+        """Call `hook(module, args)` before each `forward`; what it returns (not None) replaces the arguments.
 
-    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
+        `with_kwargs`: call `hook(module, args, kwargs)`, which returns None or both anew.  `prepend`: before the hooks
+        that are there, not after them.
+        """
+        return self._add_hook(Hook("forward_pre", hook, with_kwargs), prepend)
+
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
         """Call `hook(module, args, output)` after each `forward`; what it returns (not None) replaces the output.
+
+        `with_kwargs`: call `hook(module, args, kwargs, output)`.  `always_call`: also (with None) if `forward` raises.
+        `prepend`: before the hooks that are there, not after them.
 
         >>> import tinygrad_lite as tg
         >>> layer = tg.nn.ReLU()
@@ -114,13 +112,35 @@ class Module:
         out: tensor([0., 1.])
         >>> handle.remove()
         """
-        return self._add_hook(self._forward_hooks, hook)
+        return self._add_hook(Hook("forward", hook, with_kwargs, always_call), prepend)
 
-    @staticmethod
-    def _add_hook(hooks: list[Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
-        hooks.append(hook)
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when the gradients of the outputs are known; what it returns (not None)
+        replaces them.
+        """
+        return self._add_hook(Hook("backward_pre", hook), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known, too; what it returns
+        (not None) replaces `grad_input`.
+
+        Both are tuples with an entry per positional argument or output: None for one that is no Tensor, and for an
+        output that was not used.  If no argument requires grad, all of `grad_input` are None and the hook is called
+        with the gradients of the outputs.  The module computes on copies of its arguments, so it cannot overwrite them.
+
+        >>> import tinygrad_lite as tg
+        >>> layer = tg.nn.ReLU()
+        >>> handle = layer.register_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
+        >>> layer(tg.tensor([-1.0, 1.0], requires_grad=True)).sum().backward()
+        (tensor([0., 1.]),)
+        >>> handle.remove()
+        """
+        return self._add_hook(Hook("backward", hook), prepend)
+
+    def _add_hook(self, hook: Hook, prepend: bool) -> RemovableHandle:
+        self._hooks.insert(0 if prepend else len(self._hooks), hook)
         state_changed()
-        return RemovableHandle(hooks, hook)
+        return RemovableHandle(self._hooks, hook)
 
     # --- registration -------------------------------------------------------------------------------------------------
 
@@ -252,6 +272,43 @@ class Module:
                       remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
         """The buffers with their dotted names."""
         return self._below(Tensor, prefix, recurse, remove_duplicate)
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with a dotted name, "" for this one.
+
+        Raises AttributeError if there is none.
+        """
+        module: Any = self
+        for name in target.split(".") if target else []:
+            if not hasattr(module, name):
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return module  # type: ignore[no-any-return]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with a dotted name.
+
+        Raises AttributeError if there is none.
+        """
+        return self._get(target, Parameter, "an nn.Parameter")  # type: ignore[no-any-return]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with a dotted name.
+
+        Raises AttributeError if there is none.
+        """
+        return self._get(target, Tensor, "a buffer")  # type: ignore[no-any-return]
+
+    def _get(self, target: str, kind: type, what: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+        if module._registered.get(name) is not kind or getattr(module, name) is None:
+            raise AttributeError(f"`{name}` is not {what}")
+        return getattr(module, name)
 
     def _own(self, kind: type, seen: set[Any] | None = None) -> Iterator[tuple[str, Any]]:
         """What is registered here as `kind`, but None; with a set, without what is in it, which it is added to."""

@@ -32,7 +32,7 @@ ops
 views accumulation
 inplace compositions random keys printing
 _tensor
-creation anomaly custom
+creation anomaly custom saving
 autograd
 optim
 program

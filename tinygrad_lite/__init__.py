@@ -123,8 +123,10 @@ from .ops import (
 from .program import Program, trace
 from .random import Generator, default_generator, manual_seed
 from .replay import capture
+from .saving import load, save
 
 __version__ = "0.1.0"
+from .nn.functional import celu, hardshrink, prelu, selu, threshold
 
 __all__ = [
     "Explanation",
@@ -149,6 +151,7 @@ __all__ = [
     "bool",
     "capture",
     "cat",
+    "celu",
     "clamp",
     "clone",
     "cos",
@@ -178,6 +181,7 @@ __all__ = [
     "get_default_dtype",
     "gt",
     "half",
+    "hardshrink",
     "int8",
     "int16",
     "int32",
@@ -187,6 +191,7 @@ __all__ = [
     "isnan",
     "le",
     "linspace",
+    "load",
     "log",
     "log_softmax",
     "logsumexp",
@@ -211,6 +216,7 @@ __all__ = [
     "optim",
     "permute",
     "pow",
+    "prelu",
     "rand",
     "rand_like",
     "randint",
@@ -219,6 +225,8 @@ __all__ = [
     "randperm",
     "relu",
     "reshape",
+    "save",
+    "selu",
     "set_default_dtype",
     "set_grad_enabled",
     "sigmoid",
@@ -233,6 +241,7 @@ __all__ = [
     "tanh",
     "tensor",
     "testing",
+    "threshold",
     "trace",
     "transpose",
     "uint8",

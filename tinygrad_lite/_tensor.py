@@ -712,7 +712,7 @@ complete(Tensor, TensorView)
 
 
 class RemovableHandle:
-    """What registering a hook returns; `remove()` takes the hook out again."""
+    """What registering a hook returns; `remove()`, or the end of a `with` block, takes the hook out again."""
 
     def __init__(self, hooks: list[Any], hook: Any) -> None:
         self._hooks, self._hook = hooks, hook
@@ -724,6 +724,12 @@ class RemovableHandle:
                 del self._hooks[i]
                 state_changed()
                 return
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
 
 def _sizes(shape: tuple[Any, ...]) -> Any:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 import re
+import warnings
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -259,3 +262,316 @@ def test_repr_of_results_and_parameters() -> None:
     assert shown(ours * 2) == shown(theirs * 2)
 
 
+# --- modules: hooks, names, containers --------------------------------------------------------------------------------
+
+
+class Log:
+    """What hooks were given, as text and arrays that both libraries share."""
+
+    def __init__(self) -> None:
+        self.entries: list[Any] = []
+
+    def __call__(self, name: str, *values: Any) -> None:
+        self.entries += [name, *map(self._plain, values)]
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return [self._plain(v) for v in value]
+        if isinstance(value, dict):
+            return [[key, self._plain(v)] for key, v in value.items()]
+        return ["tensor", *array_of(value).shape, *array_of(value).round(9).ravel().tolist()] if hasattr(
+            value, "detach") else value
+
+
+def modules_of(nn: Any) -> Any:
+    """Modules with several inputs and outputs."""
+
+    class Mix(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter((OURS if nn is tg.nn else THEIRS).new(np.ones(2)))
+
+        def forward(self, a: Any, b: Any, c: Any = None, *, scale: Any = 1.0) -> Any:
+            product = a * b * self.weight * scale
+            return (product, a + 1, 5) if c is None else product + c
+
+    return Mix()
+
+
+def both_logs(check: Any) -> None:
+    """`check(library, nn, log)` logs the same and returns the same tensors under both libraries."""
+    found = []
+    for library, nn in ((OURS, tg.nn), (THEIRS, torch.nn)):
+        log = Log()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of a hook whose module has no differentiable input
+            result = attempt(check, library, nn, log)
+        found.append((result, log.entries))
+    assert_same(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+
+
+@pytest.mark.parametrize("a_grad", [True, False])
+@pytest.mark.parametrize("b_grad", [True, False, None])
+@pytest.mark.parametrize("used", [(0,), (1,), (0, 1)])
+def test_full_backward_hooks(a_grad: bool, b_grad: bool | None, used: tuple[int, ...]) -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        module.register_full_backward_hook(lambda m, grad_input, grad_output: log("hook", grad_input, grad_output))
+        module.register_full_backward_pre_hook(lambda m, grad_output: log("pre", grad_output))
+        a = library.new(normal(3, 2)).requires_grad_(a_grad)
+        b = library.new(normal(3, 2, seed=1)).requires_grad_(b_grad) if b_grad is not None else 2.0
+        outputs = module(a, b)
+        sum((outputs[i] * outputs[i]).sum() for i in used).backward()
+        grads = [getattr(t, "grad", None) for t in (a, b, module.weight)]
+        log("which", [g is not None for g in grads], outputs[2])
+        return [g for g in grads if g is not None]
+
+    both_logs(check)
+
+
+@pytest.mark.parametrize("hook", [
+    lambda g, o: tuple(x * 3 if x is not None else None for x in g),
+    lambda g, o: (o[0], None, None),
+    lambda g, o: (None, None, None),
+    lambda g, o: (g[0],),
+    lambda g, o: [*g],
+    lambda g, o: None,
+])
+def test_what_backward_hooks_return(hook: Any) -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        module.register_full_backward_hook(lambda m, g, o: hook(g, o))
+        module.register_full_backward_hook(lambda m, g, o: log("second", g, o))
+        module.register_full_backward_hook(lambda m, g, o: log("first", g, o), prepend=True)
+        a, b = (library.new(normal(3, 2, seed=i)).requires_grad_() for i in range(2))
+        module(a, b, 1.0).sum().backward()
+        log("which", a.grad is None, b.grad is None)
+        return [t.grad for t in (a, b, module.weight) if t.grad is not None]
+
+    both_logs(check)
+
+
+@pytest.mark.parametrize("hook", [lambda o: (o[0] * 2,), lambda o: (), lambda o: None, lambda o: o])
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_what_backward_pre_hooks_return(hook: Any, requires_grad: bool) -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        module.register_full_backward_pre_hook(lambda m, o: hook(o))
+        module.register_full_backward_hook(lambda m, g, o: log("hook", g, o))
+        a = library.new(normal(3, 2)).requires_grad_(requires_grad)
+        module(a, 2.0, 1.0).sum().backward()
+        return [t.grad for t in (a, module.weight) if t.grad is not None]
+
+    both_logs(check)
+
+
+def test_backward_hooks_and_higher_derivatives() -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        handle = module.register_full_backward_hook(lambda m, g, o: log("hook", g, o))
+        x = library.new(normal(3, 2)).requires_grad_()
+        y = (module(x, x, 1.0) ** 2).sum()
+        (first,) = library.grad(y, [x], create_graph=True)
+        (first * first).sum().backward()
+        log("weight alone", *library.grad((module(x, x, 1.0) ** 2).sum(), [module.weight]))
+        z = module(x, 3.0, 1.0).sum()
+        z.backward(retain_graph=True)
+        z.backward()
+        with library.T.no_grad():
+            log("no grad", module(x, 2.0, 1.0))
+        handle.remove()
+        module(x, 2.0, 1.0).sum().backward()
+        return [first, x.grad, module.weight.grad]
+
+    both_logs(check)
+
+
+def test_the_order_of_forward_hooks() -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        handles = [
+            module.register_forward_pre_hook(lambda m, args: log("pre", args)),
+            module.register_forward_pre_hook(lambda m, args: (args[0] * 2, *args[1:]), prepend=True),
+            module.register_forward_pre_hook(lambda m, args, kwargs: (args, {"scale": 10.0}), with_kwargs=True),
+            module.register_forward_pre_hook(lambda m, args, kwargs: log("kwargs", args, kwargs), with_kwargs=True),
+            module.register_forward_hook(lambda m, args, out: log("out", args, out)),
+            module.register_forward_hook(lambda m, args, kwargs, out: out + 1, with_kwargs=True, prepend=True),
+            module.register_forward_hook(lambda m, args, kwargs, out: log("last", kwargs, out), with_kwargs=True),
+            module.register_forward_hook(lambda m, args, out: out * 2, always_call=True),
+        ]
+        x = library.new(normal(3, 2))
+        results = [module(x, 2.0, 1.0)]
+        for handle in handles[::3]:
+            handle.remove()
+            handle.remove()
+            results.append(module(x, 2.0, 1.0, scale=3.0))
+        with module.register_forward_hook(lambda m, args, out: log("within")):
+            module(x, 2.0, 1.0)
+        module(x, 2.0, 1.0)
+        return results
+
+    both_logs(check)
+
+
+@pytest.mark.parametrize("hook", [lambda m, a, k: a, lambda m, a, k: (a,), lambda m, a, k: 3])
+def test_pre_hooks_with_kwargs_return_both(hook: Any) -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        module.register_forward_pre_hook(hook, with_kwargs=True)
+        return module(library.new(normal(3, 2)), 2.0, 1.0)
+
+    both_logs(check)
+
+
+def test_hooks_that_are_always_called() -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        module.register_forward_hook(lambda m, args, out: log("skipped"))
+        module.register_forward_hook(lambda m, args, out: log("called", out), always_call=True)
+        module.register_forward_hook(lambda m, args, out: 1 / 0, always_call=True)
+        module.register_forward_hook(lambda m, args, kw, out: log("also", out), always_call=True, with_kwargs=True)
+        return module(library.new(normal(3, 2)), library.new(normal(4)))
+
+    both_logs(check)
+
+
+CONTAINERS = {
+    "sequential": lambda n: n.Sequential(n.Linear(2, 3), n.Sequential(n.Tanh(), n.Linear(3, 3)), n.Linear(3, 2)),
+    "named": lambda n: n.Sequential(OrderedDict([("b", n.Linear(2, 3)), ("a", n.Tanh())])),
+    "list": lambda n: n.ModuleList([n.Linear(2, 2), n.Linear(2, 2), n.Tanh(), n.Linear(2, 2)]),
+    "nested list": lambda n: n.ModuleList([*(n.Sequential(n.Linear(2, 2), n.Tanh()) for _ in "12"), n.ModuleList()]),
+    "dict": lambda n: n.ModuleDict({"b": n.Linear(2, 3), "a": n.ModuleList([n.ReLU()]), "c": n.ModuleDict()}),
+    "pairs": lambda n: n.ModuleDict([["x", n.Tanh()], ("y", n.Linear(1, 1))]),
+    "empty": lambda n: n.Sequential(n.Sequential(), n.ModuleList(), n.ModuleDict(), n.ParameterList(),
+                                    n.ParameterDict()),
+    "parameters": lambda n: n.ParameterList([n.Linear(2, 3).weight, n.Linear(2, 3).bias, "text", 3]),
+    "one parameter": lambda n: n.ParameterList([n.Linear(2, 3).weight.detach()]),
+    "parameter dict": lambda n: n.ParameterDict({"b": n.Linear(2, 3).weight, "a": n.Linear(2, 3).bias, "c": None}),
+    "ordered": lambda n: n.ParameterDict(OrderedDict([("b", n.Linear(2, 3).weight), ("a", n.Linear(2, 3).bias.data)])),
+    "both": lambda n: n.Sequential(n.ParameterList([n.Linear(2, 3).weight]),
+                                   n.ParameterDict({"w": n.Linear(1, 1).bias})),
+    "unflatten": lambda n: n.Sequential(n.Unflatten(1, (2, 5, 5)), n.Flatten(), n.Unflatten(-1, [-1, 2])),
+}
+
+
+@pytest.mark.parametrize("make", CONTAINERS.values(), ids=CONTAINERS.keys())
+def test_containers_have_the_same_names_and_strings(make: Any) -> None:
+    ours, theirs = make(tg.nn), make(torch.nn)
+    assert repr(ours) == repr(theirs).replace("torch.", "")
+    assert repr(ours.double()) == repr(theirs.double()).replace("torch.", "")
+    for read in ("named_modules", "named_children", "named_parameters"):
+        assert [name for name, _ in getattr(ours, read)()] == [name for name, _ in getattr(theirs, read)()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    for copied in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours))):
+        assert repr(copied) == repr(ours)
+        assert_same(list(copied.state_dict().values()), list(theirs.state_dict().values()))
+
+
+def layers(n: Any, count: int) -> list[Any]:
+    return [n.Linear(i + 1, i + 1) for i in range(count)]
+
+
+# Not s.extend(s) and s += s, which extend ours; PyTorch raises "dictionary changed size during iteration".
+ON_SEQUENTIAL = """
+s[0] ; s[-1] ; s[3] ; s[-4] ; s[1:] ; s[::2] ; s[::-1] ; s[5:] ; len(s) ; list(s) ; s[1.0] ; s["0"] ; s[True]
+s.append(m) ; s.append(3) ; s.extend([m, m]) ; s.extend(3) ; s.insert(0, m) ; s.insert(1, m)
+s.insert(-1, m) ; s.insert(3, m) ; s.insert(4, m) ; s.insert(-4, m) ; s.pop(0) ; s.pop(-1) ; s.pop(5)
+s.pop(slice(0, 2))
+s + s ; s + [m] ; s * 2 ; 2 * s ; s * 0 ; s * 1.5 ; s.__iadd__(n.Sequential(m)) ; s.__iadd__([m])
+s.__imul__(2) ; s.__imul__(0)
+s.__setitem__(1, m) ; s.__setitem__(-1, m) ; s.__setitem__(7, m) ; s.__setitem__(0, 3) ; s.__delitem__(0)
+s.__delitem__(-1) ; s.__delitem__(slice(0, 2)) ; s.__delitem__(9)
+"""
+ON_LIST = """
+s[0] ; s[-1] ; s[3] ; s[1:] ; s[::-1] ; len(s) ; list(s) ; s[1.0] ; s.append(m) ; s.append(3) ; s.extend([m, m])
+s.extend(3) ; s.insert(0, m) ; s.insert(1, m) ; s.insert(3, m) ; s.pop(0) ; s.pop(slice(1, 3)) ; s + [m] ; s + s
+s.__iadd__([m]) ; s.__iadd__(4) ; s.__setitem__(1, m) ; s.__setitem__(4, m) ; s.__delitem__(1) ; s(m)
+s.__delitem__(slice(0, 2))
+"""
+ON_DICT = """
+s["b"] ; s["x"] ; len(s) ; list(s) ; list(s.keys()) ; list(s.values()) ; list(s.items()) ; "b" in s ; "x" in s ; 3 in s
+s.pop("b") ; s.pop("x") ; s.clear() ; s.update({"x": m, "b": m}) ; s.update([("x", m)]) ; s.update([("x",)])
+s.update([3]) ; s.update(3) ; s.update(s) ; s.__setitem__("x", m) ; s.__setitem__("x", 3) ; s.__setitem__(3, m)
+s.__setitem__("keys", m) ; s.__setitem__("a.b", m) ; s.__delitem__("b") ; s.__delitem__("x") ; s(m)
+"""
+ON_PARAMETERS = """
+s[0] ; s[-1] ; s[3] ; s[1:] ; s[::-1] ; len(s) ; list(s) ; s.append(p) ; s.append(p.data) ; s.append("text")
+s.append(m) ; s.extend([p, 3]) ; s.extend(p) ; s.extend(3) ; s.__iadd__([p]) ; s.__setitem__(0, p)
+s.__setitem__(5, p)
+s.__setitem__(0, p.data) ; s.__setitem__(0, 3) ; s.__setitem__(-1, p) ; s(m)
+"""
+ON_PARAMETER_DICT = """
+s["b"] ; s["x"] ; s[3] ; len(s) ; list(s) ; list(reversed(s)) ; list(s.keys()) ; list(s.values()) ; list(s.items())
+"b" in s ; s.pop("b") ; s.pop("x") ; s.popitem() ; s.clear() ; s.get("b") ; s.get("x") ; s.get("x", 3) ; s.copy()
+s.setdefault("b", 3) ; s.setdefault("x", p) ; s.setdefault("x") ; s.fromkeys(["y", "x"], 3)
+s.update({"z": p, "x": p})
+s.update([("z", p), ("x", p.data)]) ; s.update([("x",)]) ; s.update([3]) ; s.update(3) ; s.update(s) ; s | s
+s.__ior__({"x": p}) ; s.__setitem__("x", p.data) ; s.__setitem__(3, p) ; s.__setitem__("a.b", p) ; s.__delitem__("b")
+s.__delitem__("x") ; s(m) ; s.__setitem__("b", 3)
+"""
+STARTS: dict[str, Any] = {
+    ON_SEQUENTIAL: lambda n: n.Sequential(*layers(n, 3)),
+    ON_LIST: lambda n: n.ModuleList(layers(n, 3)),
+    ON_DICT: lambda n: n.ModuleDict(zip("bac", layers(n, 3), strict=True)),
+    ON_PARAMETERS: lambda n: n.ParameterList([layer.weight for layer in layers(n, 3)]),
+    ON_PARAMETER_DICT: lambda n: n.ParameterDict(zip("bac", [layer.weight for layer in layers(n, 3)], strict=True)),
+}
+
+
+def outline(x: Any) -> Any:
+    """What two libraries can share of a result: modules by their strings, parameters by their class and shape."""
+    if isinstance(x, (list, tuple)):
+        return [outline(y) for y in x]
+    if hasattr(x, "detach"):
+        return type(x).__name__, tuple(x.shape)
+    return (repr(x).replace("torch.", ""), list(x.state_dict())) if hasattr(x, "state_dict") else x
+
+
+@pytest.mark.parametrize(("text", "start"), [
+    (text, start) for lines, start in STARTS.items() for text in re.split(r" ; |\n", lines.strip())])
+def test_containers_do_the_same(text: str, start: Any) -> None:
+    found = []
+    for nn in (tg.nn, torch.nn):
+        s, m = start(nn), nn.Tanh()
+        result = attempt(eval, text, {"s": s, "m": m, "p": nn.Linear(7, 1).weight, "n": nn})
+        found.append((result, result if isinstance(result, Exception) else outline(s)))
+    (ours, our_s), (theirs, their_s) = found
+    if isinstance(theirs, Exception):
+        assert isinstance(ours, type(theirs)) or {type(ours), type(theirs)} <= {AssertionError, TypeError}, repr(ours)
+        return
+    if not (".insert(" in text and ours is not None and theirs is None):  # ours returns the list, as append does
+        assert outline(ours) == outline(theirs), repr(ours)
+    assert our_s == their_s
+
+
+@pytest.mark.parametrize("sizes", [(2, 5, 5), (5, -1), (-1,), (50,), (3, 5), (-1, -1), (), (7, -1), 3, [2, 25],
+                                   (2.0, 25)])
+@pytest.mark.parametrize("dim", [1, -1, 0, 2])
+def test_unflatten(sizes: Any, dim: int) -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        x = library.new(normal(3, 50)).requires_grad_()
+        y = nn.Unflatten(dim, sizes)(x)
+        (y * y).sum().backward()
+        return [y, x.grad]
+
+    both_logs(check)
+
+
+@pytest.mark.parametrize("read", ["get_submodule", "get_parameter", "get_buffer"])
+@pytest.mark.parametrize("target", ["", "0", "0.weight", "1.0", "1.0.bias", "9", "0.x", "0.weight.x", "1..0",
+                                    "training"])
+def test_getting_by_name(read: str, target: str) -> None:
+    found = []
+    for nn in (tg.nn, torch.nn):
+        module = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2, bias=False)))
+        module[1].register_buffer("count", module[0].weight.data)
+        found.append(attempt(getattr(module, read), target))
+    if isinstance(found[1], Exception):
+        assert type(found[0]) is type(found[1])
+    else:
+        assert outline(found[0]) == outline(found[1])
+    module = tg.nn.Sequential(tg.nn.Linear(2, 2))
+    module.register_buffer("count", tg.ones(1))
+    assert module.get_buffer("count").tolist() == [1.0]
