@@ -126,7 +126,6 @@ from .replay import capture
 from .saving import load, save
 
 __version__ = "0.1.0"
-from .nn.functional import celu, hardshrink, prelu, selu, threshold
 
 __all__ = [
     "Explanation",
@@ -151,7 +150,6 @@ __all__ = [
     "bool",
     "capture",
     "cat",
-    "celu",
     "clamp",
     "clone",
     "cos",
@@ -181,7 +179,6 @@ __all__ = [
     "get_default_dtype",
     "gt",
     "half",
-    "hardshrink",
     "int8",
     "int16",
     "int32",
@@ -216,7 +213,6 @@ __all__ = [
     "optim",
     "permute",
     "pow",
-    "prelu",
     "rand",
     "rand_like",
     "randint",
@@ -226,7 +222,6 @@ __all__ = [
     "relu",
     "reshape",
     "save",
-    "selu",
     "set_default_dtype",
     "set_grad_enabled",
     "sigmoid",
@@ -241,7 +236,6 @@ __all__ = [
     "tanh",
     "tensor",
     "testing",
-    "threshold",
     "trace",
     "transpose",
     "uint8",
