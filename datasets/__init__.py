@@ -3,9 +3,27 @@
 Importable as ``tinygrad_lite.datasets``. Names and meanings are those of ``torch.utils.data`` and ``torchvision``.
 """
 
-from .dataset import Dataset, Subset, TensorDataset, random_split
+from . import transforms
+from .cifar import CIFAR10
+from .dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from .digits import Digits
 from .loader import DataLoader
-from .mnist import MNIST
+from .mnist import MNIST, FashionMNIST
+from .synthetic import moons, spirals, xor
 
-__all__ = ["MNIST", "DataLoader", "Dataset", "Digits", "Subset", "TensorDataset", "random_split"]
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "Digits",
+    "FashionMNIST",
+    "Subset",
+    "TensorDataset",
+    "moons",
+    "random_split",
+    "spirals",
+    "transforms",
+    "xor",
+]

@@ -6,7 +6,9 @@ gives what collating ``[dataset[i] for i in indices]`` would give, only much fas
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
@@ -46,17 +48,19 @@ class BatchedDataset(Protocol):
 
 
 class ImageDataset:
-    """Grey pictures and their classes, held in memory.
+    """Pictures and their classes, held in memory; C = 1 channel if they are grey, 3 if they are coloured.
 
-    ``dataset[i]`` is ``(image, label)``: a float32 NumPy array of shape (1, H, W) with values in [0, 1], and an int.
-    ``dataset.batch(indices)`` is ``(images, labels)``: float32 (n, 1, H, W) and int64 (n,). Both are fresh copies.
+    ``dataset[i]`` is ``(image, label)``: a float32 NumPy array of shape (C, H, W) with values in [0, 1], and an int.
+    ``dataset.batch(indices)`` is ``(images, labels)``: float32 (n, C, H, W) and int64 (n,). Both are fresh copies.
+    A subclass gives the classes' names as ``.classes``.
 
     Args:
-        images: uint8 (N, H, W), kept as ``.images``.
+        images: uint8 (N, H, W), or (N, C, H, W), kept as ``.images``.
         targets: int64 (N,), kept as ``.targets``.
-        transform: maps one image (1, H, W), as in torchvision. One that carries ``vectorized = True`` maps a whole
-            batch (n, 1, H, W) to n results instead, and is always given a batch (of one for a single item).
-        target_transform: maps one label (an int).
+        transform: maps one image (C, H, W), as in torchvision. One that carries ``vectorized = True`` maps a whole
+            batch (n, C, H, W) to n results instead, and is always given a batch (of one for a single item): those of
+            `tinygrad_lite.datasets.transforms` do.
+        target_transform: maps one label (an int); one that carries ``vectorized = True`` maps int64 (n,) to n results.
 
     Raises:
         ValueError: when ``images`` and ``targets`` do not fit together.
@@ -70,6 +74,8 @@ class ImageDataset:
     ((3, 1, 28, 28), dtype('float32'), 1.0, array([0, 2, 1]))
     """
 
+    classes: Sequence[str] = ()
+
     def __init__(
         self,
         images: NDArray[np.uint8],
@@ -77,8 +83,9 @@ class ImageDataset:
         transform: Transform | None = None,
         target_transform: Transform | None = None,
     ) -> None:
-        if images.ndim != 3 or images.dtype != np.uint8:
-            raise ValueError(f"images: expected uint8 of shape (N, H, W), got {images.dtype} of shape {images.shape}")
+        if images.ndim not in (3, 4) or images.dtype != np.uint8:
+            raise ValueError(f"images: expected uint8 of shape (N, H, W) or (N, C, H, W), got {images.dtype} of shape "
+                             f"{images.shape}")  # fmt: skip
         if targets.shape != images.shape[:1]:
             raise ValueError(f"targets: expected one for each of {len(images)} images, got shape {targets.shape}")
         self.images = images
@@ -90,14 +97,14 @@ class ImageDataset:
         return len(self.images)
 
     def __getitem__(self, index: int, /) -> tuple[Any, Any]:
-        """``(image, label)``: float32 (1, H, W) in [0, 1] and an int, each through its transform."""
+        """``(image, label)``: float32 (C, H, W) in [0, 1] and an int, each through its transform."""
         i = _position(self, index)
-        images = _in_unit_interval(self.images[i : i + 1])
-        label = int(self.targets[i])
-        return self._transformed(images)[0], label if self.target_transform is None else self.target_transform(label)
+        image = _transformed(self.transform, _in_unit_interval(self.images[i : i + 1]))[0]
+        label = _transformed(self.target_transform, np.array(self.targets[i : i + 1]))[0]
+        return image, int(label) if self.target_transform is None else label
 
     def batch(self, indices: Indices, /) -> tuple[Any, Any]:
-        """``(images, labels)``: float32 (n, 1, H, W) in [0, 1] and int64 (n,), through the transforms, if any.
+        """``(images, labels)``: float32 (n, C, H, W) in [0, 1] and int64 (n,), through the transforms, if any.
 
         Args:
             indices: a slice, integers, or a boolean mask.
@@ -107,27 +114,14 @@ class ImageDataset:
             TypeError: when ``indices`` does not choose a one-dimensional selection.
         """
         chosen = self.images[indices]
-        if chosen.ndim != 3:
+        if chosen.ndim != self.images.ndim:
             raise TypeError(f"indices: expected a slice or a one-dimensional sequence of integers, got {indices!r}")
-        labels = np.array(self.targets[indices])
-        images = self._transformed(_in_unit_interval(chosen))
-        if self.target_transform is not None:
-            labels = collate([self.target_transform(int(label)) for label in labels])
-        return images if isinstance(images, np.ndarray | Tensor) else collate(images), labels
-
-    def _transformed(self, images: NDArray[np.float32]) -> Any:
-        """The images (n, 1, H, W) after the transform: an array, a Tensor, or a list of n results."""
-        if self.transform is None:
-            return images
-        if not getattr(self.transform, "vectorized", False):
-            return [self.transform(image) for image in images]
-        result = self.transform(images)
-        if len(result) != len(images):
-            raise ValueError(f"transform (vectorized): expected {len(images)} results for as many, got {len(result)}")
-        return result
+        images = _transformed(self.transform, _in_unit_interval(chosen))
+        labels = _transformed(self.target_transform, np.array(self.targets[indices]))
+        return _collated(images), _collated(labels)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} images of {' x '.join(map(str, self.images.shape[1:]))})"
+        return f"{type(self).__name__}({len(self):,} images of {' x '.join(map(str, self.images.shape[1:]))})"
 
 
 class TensorDataset:
@@ -163,6 +157,9 @@ class TensorDataset:
     def batch(self, indices: Indices, /) -> tuple[Tensor, ...]:
         """The rows at ``indices`` of each tensor."""
         return tuple(tensor[indices] for tensor in self.tensors)
+
+    def __repr__(self) -> str:
+        return f"TensorDataset({', '.join(str(tuple(tensor.shape)) for tensor in self.tensors)})"
 
 
 class Subset:
@@ -202,6 +199,43 @@ class Subset:
     def batch(self, indices: Indices, /) -> Any:
         """The items at ``indices`` of this subset, collated."""
         return fetch(self.dataset, self.indices[indices])
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self):,} of {self.dataset!r})"
+
+
+class ConcatDataset:
+    """Several datasets, one after the other.
+
+    Args:
+        datasets: those datasets, at least one; items of all kinds go into one batch, so they should look alike.
+
+    Raises:
+        ValueError: without any dataset.
+
+    >>> from tinygrad_lite.datasets import ConcatDataset
+    >>> both = ConcatDataset(["abc", "de"])
+    >>> len(both), both[3], both.cumulative_sizes
+    (5, 'd', [3, 5])
+    """
+
+    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("datasets: expected at least one, got none")
+        self.cumulative_sizes = list(accumulate(map(len, self.datasets)))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int, /) -> Any:
+        """Item ``index``, counted through all datasets."""
+        i = _position(self, index)
+        k = bisect_right(self.cumulative_sizes, i)
+        return self.datasets[k][i - self.cumulative_sizes[k - 1] if k else i]
+
+    def __repr__(self) -> str:
+        return f"ConcatDataset({self.datasets!r})"
 
 
 def random_split(dataset: Dataset[Any], lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
@@ -278,6 +312,11 @@ def collate(items: Sequence[Any]) -> Any:
     return batch.astype(np.float32) if type(first) is float else batch
 
 
+def _collated(results: Any) -> Any:
+    """What a transform made of a batch, as one array or Tensor."""
+    return results if isinstance(results, np.ndarray | Tensor) else collate(results)
+
+
 def _position(dataset: Any, index: int) -> int:
     """``index`` checked and counted from the front. IndexError is what ends a plain ``for item in dataset``."""
     try:
@@ -292,6 +331,18 @@ def _position(dataset: Any, index: int) -> int:
 
 
 def _in_unit_interval(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 (n, H, W) -> float32 (n, 1, H, W); a division, not a product, for the very bits of torchvision."""
+    """uint8 -> float32 (n, C, H, W); a division, not a product, for the very bits of torchvision."""
     pixels: NDArray[np.float32] = np.divide(images, 255, dtype=np.float32)
-    return pixels[:, None]
+    return pixels if pixels.ndim == 4 else pixels[:, None]
+
+
+def _transformed(transform: Transform | None, values: NDArray[Any]) -> Any:
+    """The images or labels after the transform: n results in an array, in a Tensor, or in a list."""
+    if transform is None:
+        return values
+    if not getattr(transform, "vectorized", False):
+        return [transform(value if value.ndim else value.item()) for value in values]
+    result = transform(values)
+    if len(result) != len(values):
+        raise ValueError(f"transform (vectorized): expected {len(values)} results for as many, got {len(result)}")
+    return result

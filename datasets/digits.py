@@ -9,7 +9,8 @@ from importlib.resources import files
 from typing import Final
 
 from .dataset import ImageDataset, Transform
-from .mnist import SIDE, check_train, names, parse_idx, parse_labels
+from .mnist import MNIST, SIDE, names, parse_idx, parse_labels
+from .storage import check_train
 
 COUNTS: Final = {True: 5_000, False: 1_000}  # by ``train``
 
@@ -32,6 +33,7 @@ class Digits(ImageDataset):
     Args:
         train: the training images, or the test images.
         transform: maps one image; with an attribute ``vectorized = True``, a whole batch (see `ImageDataset`).
+        target_transform: maps one label; with an attribute ``vectorized = True``, an int64 array of them.
 
     Raises:
         ValueError: when an embedded file is damaged.
@@ -47,13 +49,18 @@ class Digits(ImageDataset):
     Source: the MNIST database, Yann LeCun, Corinna Cortes, Christopher J. C. Burges; CC BY-SA 3.0.
     """
 
-    def __init__(self, train: bool = True, transform: Transform | None = None) -> None:
+    classes = MNIST.classes
+
+    def __init__(
+        self, train: bool = True, transform: Transform | None = None, target_transform: Transform | None = None
+    ) -> None:
         count = COUNTS[check_train(train)]
         images, labels = (f"digits-{name}" for name in names(train))
         super().__init__(
             parse_idx(_embedded(images), (count, SIDE, SIDE), images).copy(),
             parse_labels(_embedded(labels), count, labels),
             transform,
+            target_transform,
         )
 
 

@@ -2,17 +2,19 @@
 
 import copy
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._tensor import Tensor
 from ..creation import from_numpy
-from ..random import Generator, default_generator
+from ..random import Generator, default_generator, seeded
 from .dataset import Dataset, fetch
+from .prefetch import prefetched
 
 
 @dataclass(slots=True)
@@ -30,28 +32,41 @@ class DataLoader:
     (1, 28, 28) becomes float32 (n, 1, 28, 28), and int becomes int64 (n,). A dataset with a method ``batch(indices)``
     is asked for whole batches, which is much faster.
 
-    Each ``iter(loader)`` is one epoch. When shuffling it draws one permutation, at its start, and nothing else. A
-    loader without a ``generator`` makes its own, seeded by one draw from the default generator when the loader is made:
-    the order then depends on `manual_seed`, but neither disturbs later draws (dropout) nor depends on them.
+    Each ``iter(loader)`` is one epoch. At its start it draws, from the loader's generator, one permutation if it
+    shuffles, and then one seed, and nothing else. A loader without a ``generator`` makes its own when it is made,
+    seeded by one draw from the default generator: the order then depends on `manual_seed`, but neither disturbs later
+    draws (dropout) nor depends on them. (A loader that does not shuffle only looks at what that draw would be.)
+
+    While batch k is fetched, the default generator is another one, whose seed is the epoch's plus k. So whatever a
+    dataset, a transform or a ``collate_fn`` draws from the default generator is the same with any number of threads and
+    after resuming in the middle of an epoch, and different in each epoch.
 
     Args:
         dataset: anything with ``len()`` and items: a `Dataset`, a list, an array.
         batch_size: items in a batch, at least 1.
         shuffle: a new random order each epoch.
-        drop_last: leave out the last batch when it is smaller than the others.
+        sampler: the items of an epoch, an iterable of indices with a length, in place of ``shuffle``. It is run
+            through at the start of an epoch, with the default generator seeded from the loader's.
+        batch_sampler: the same, but of lists of indices, each a batch.
+        num_workers: how many threads fetch batches ahead of time; with 0 each is fetched when it is asked for. Threads
+            help where NumPy computes or a file is read, and not where Python does.
         collate_fn: makes a batch from a list of items, in place of the stacking; what it returns is not converted.
-        generator: where permutations are drawn from. Exact resuming wants one that nothing else draws from.
+        pin_memory: accepted for PyTorch's scripts, without effect.
+        drop_last: leave out the last batch when it is smaller than the others.
+        generator: where permutations and seeds are drawn from. Exact resuming wants one that nothing else draws from.
+        prefetch_factor: how many batches per thread are fetched ahead of time; 2 if None.
+        persistent_workers: accepted for PyTorch's scripts, without effect: threads start in microseconds.
         device: where the batches' Tensors are put; None leaves them where they are made.
 
     Raises:
-        TypeError: when ``dataset`` has no length or no items, or ``batch_size`` is no integer.
-        ValueError: when ``batch_size`` is less than 1.
+        TypeError: when ``dataset`` has no length or no items, or a number is none.
+        ValueError: for a number out of range, and for arguments that exclude each other.
 
     >>> import tinygrad_lite
     >>> from tinygrad_lite.datasets import DataLoader, Digits
     >>> loader = DataLoader(Digits(), batch_size=64, shuffle=True, generator=tinygrad_lite.Generator(0))
-    >>> len(loader)
-    79
+    >>> loader
+    DataLoader(Digits(5,000 images of 28 x 28), batch_size=64, shuffle=True): 79 batches
     >>> for images, labels in loader:
     ...     print(tuple(images.shape), tuple(labels.shape))
     ...     break
@@ -63,78 +78,126 @@ class DataLoader:
         dataset: Dataset[Any],
         batch_size: int = 1,
         shuffle: bool = False,
-        *,
-        drop_last: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        *,
         generator: Generator | None = None,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
         device: Any = None,
     ) -> None:
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             kind = type(dataset).__name__
             raise TypeError(f"dataset: expected something with a length and items, got {kind} without them")
-        try:
-            size = operator.index(batch_size)
-        except TypeError:
-            raise TypeError(f"batch_size: expected an int, got {type(batch_size).__name__}") from None
-        if size < 1:
-            raise ValueError(f"batch_size: expected at least 1, got {size}")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError("batch_sampler: excludes batch_size, shuffle, sampler and drop_last")
+        if sampler is not None and shuffle:
+            raise ValueError("sampler: excludes shuffle")
+        if prefetch_factor is not None and not num_workers:
+            raise ValueError("prefetch_factor: expected None when num_workers is 0")
         if generator is not None and not isinstance(generator, Generator):
             raise TypeError(f"generator: expected a tinygrad_lite.Generator, got {type(generator).__name__}; "
                             "make one from a seed, Generator(5)")
-        if shuffle and generator is None:
-            generator = Generator(int(default_generator().numpy.integers(2**63)))
+        if generator is None:
+            source = default_generator().numpy
+            generator = Generator(int((source if shuffle else copy.deepcopy(source)).integers(2**63)))
         self.dataset = dataset
-        self.batch_size = size
-        self.shuffle = shuffle
-        self.drop_last = drop_last
+        self.batch_size = None if batch_sampler is not None else _integer("batch_size", batch_size, 1)
+        self.shuffle = bool(shuffle)
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
+        self.num_workers = _integer("num_workers", num_workers, 0)
         self.collate_fn = collate_fn
+        self.pin_memory = pin_memory
+        self.drop_last = drop_last
         self.generator = generator
+        self.prefetch_factor = 2 if prefetch_factor is None else _integer("prefetch_factor", prefetch_factor, 1)
+        self.persistent_workers = persistent_workers
         self.device = device
         self._position: _Position | None = None  # of the epoch that was begun last, until it ends
         self._skip = 0  # batches that the next epoch leaves out: they were consumed before a resume
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        if self.batch_size is None:
+            return len(cast(Sized, self.batch_sampler))
+        items = len(self.dataset) if self.sampler is None else len(cast(Sized, self.sampler))
+        whole, rest = divmod(items, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
         """Begin an epoch."""
         # Everything up to here happens now and not at the first next(): the draw has its place in the program's order.
-        position = _Position(self._generator_state(), self._skip)
+        position = _Position(self.generator.get_state(), self._skip)
         self._position, self._skip = position, 0
-        n = len(self.dataset)
-        order = self.generator.numpy.permutation(n) if self.shuffle and self.generator else np.arange(n)
-        return self._batches(order, position)
+        batches, seed = self._drawn()
+        return self._handed_out(batches, seed, position)
 
-    def _batches(self, order: NDArray[np.int64], position: _Position) -> Iterator[Any]:
-        for k in range(position.batches, len(self)):
-            batch = self._batch(order[k * self.batch_size : (k + 1) * self.batch_size])
-            position.batches = k + 1  # before the yield: whoever holds a batch has consumed it
-            yield batch
+    def _drawn(self) -> tuple[list[NDArray[np.int64]], int]:
+        """An epoch: the indices of each batch, and the seed for what is drawn while fetching them."""
+        numpy, n = self.generator.numpy, len(self.dataset)
+        order = numpy.permutation(n) if self.shuffle else np.arange(n)
+        seed = int(numpy.integers(2**63))
+        if self.batch_size is None:
+            with seeded(seed):
+                return [np.array(batch, np.int64) for batch in cast(Iterable[Any], self.batch_sampler)], seed
+        if self.sampler is not None:
+            with seeded(seed):
+                order = np.array(list(self.sampler), np.int64)
+        size = self.batch_size
+        stop = len(order) - len(order) % size if self.drop_last else len(order)
+        return [order[k : k + size] for k in range(0, stop, size)], seed
+
+    def _handed_out(self, batches: list[NDArray[np.int64]], seed: int, position: _Position) -> Iterator[Any]:
+        def fetched(k: int) -> Any:
+            with seeded(seed + k):
+                return self._batch(batches[k])
+
+        tasks = range(position.batches, len(batches))
+        results: Any = map(fetched, tasks)
+        if self.num_workers:
+            results = prefetched(fetched, tasks, self.num_workers, self.num_workers * self.prefetch_factor)
+        with closing(results) if self.num_workers else nullcontext():
+            for k, batch in zip(tasks, results, strict=True):
+                position.batches = k + 1  # before the yield: whoever holds a batch has consumed it
+                yield _placed(batch, self.device)
         if self._position is position:
             self._position = None
 
     def _batch(self, indices: NDArray[np.int64]) -> Any:
         if self.collate_fn is not None:
-            return _placed(self.collate_fn([self.dataset[i] for i in indices.tolist()]), self.device)
-        return _placed(_as_tensors(fetch(self.dataset, indices)), self.device)
+            return self.collate_fn([self.dataset[i] for i in indices.tolist()])
+        return _as_tensors(fetch(self.dataset, indices))
+
+    def __repr__(self) -> str:
+        given: dict[str, Any] = {"batch_size": self.batch_size, "batch_sampler": self.batch_sampler,
+                                 "shuffle": self.shuffle, "sampler": self.sampler, "num_workers": self.num_workers,
+                                 "drop_last": self.drop_last, "collate_fn": self.collate_fn,
+                                 "device": self.device}  # fmt: skip
+        shown = "".join(f", {name}={value!r}" for name, value in given.items() if value)
+        return f"DataLoader({self.dataset!r}{shown}): {len(self):,} batches"
 
     def state_dict(self) -> dict[str, Any]:
         """Where this loader stands: what `load_state_dict` needs to go on with the very next batch.
 
         Returns:
-            ``generator``, its state at the start of the running epoch (its present state between epochs; None without
-            one); ``batches``, how many of the epoch's batches were handed out; and, to refuse a loader that does not
-            fit, ``batch_size`` and ``samples``, the length of the dataset.
+            ``generator``, its state at the start of the running epoch (its present state between epochs); ``batches``,
+            how many of the epoch's batches were handed out, whatever threads have fetched since; and, to refuse a
+            loader that does not fit, ``batch_size``, ``shuffle`` and ``samples``, the length of the dataset.
 
-        An epoch left with ``break`` counts as running until the next one begins.
+        An epoch left with ``break`` counts as running until the next one begins. A ``sampler`` must give the same
+        indices again after the resume: one that draws from the default generator does.
         """
-        position = self._position or _Position(self._generator_state(), self._skip)
+        position = self._position or _Position(self.generator.get_state(), self._skip)
         return {
             "generator": copy.deepcopy(position.generator),
             "batches": position.batches,
             "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
             "samples": len(self.dataset),
         }
 
@@ -159,21 +222,25 @@ class DataLoader:
         here = self.state_dict()
         if state.keys() != here.keys():
             raise ValueError(f"state: expected the keys {sorted(here)}, got {sorted(state)}")
-        for key in ("batch_size", "samples"):
+        for key in ("batch_size", "shuffle", "samples"):
             if state[key] != here[key]:
                 raise ValueError(f"state: expected the {key} of this loader, {here[key]}, got {state[key]}")
         batches = state["batches"]
         if not isinstance(batches, int) or not 0 <= batches <= len(self):
             raise ValueError(f"state: expected batches to be an int in 0..{len(self)}, got {batches!r}")
-        if (state["generator"] is None) != (self.generator is None):
-            wanted, got = ("a", "none") if self.generator else ("no", "one")
-            raise ValueError(f"state: expected {wanted} generator state for this loader, got {got}: shuffle differs")
-        if self.generator is not None:
-            self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"])
         self._position, self._skip = None, batches
 
-    def _generator_state(self) -> Any:
-        return None if self.generator is None else self.generator.get_state()
+
+def _integer(name: str, value: Any, least: int) -> int:
+    """`value`, which must be an integer and at least `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an int, got {type(value).__name__}") from None
+    if number < least:
+        raise ValueError(f"{name}: expected at least {least}, got {number}")
+    return number
 
 
 def _as_tensors(batch: Any) -> Any:

@@ -1,12 +1,8 @@
-"""Datasets: the digits are the real ones, damage never goes unseen, and an epoch is every item once, in an order that
-can be drawn again."""
+"""Datasets: the digits are the real ones, and a batch is its items."""
 
-import contextlib
 import gzip
 import hashlib
-import json
 import os
-import struct
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -17,26 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tinygrad_lite
 from tinygrad_lite import Generator, Tensor, from_numpy, manual_seed
-from tinygrad_lite.datasets import MNIST, DataLoader, Digits, Subset, TensorDataset, random_split
+from tinygrad_lite.datasets import (
+    ConcatDataset,
+    Digits,
+    Subset,
+    TensorDataset,
+    moons,
+    random_split,
+    spirals,
+    transforms,
+    xor,
+)
 from tinygrad_lite.datasets.dataset import ImageDataset, collate
 from tinygrad_lite.datasets.make_digits import make_digits
-from tinygrad_lite.datasets.mnist import data_folder, parse_idx
 
 DATA = files("tinygrad_lite.datasets") / "data"
-
-
-def idx(array: Any, *, shape: tuple[int, ...] | None = None, magic: bytes | None = None) -> bytes:
-    """A gzipped idx file whose header may lie."""
-    values = np.asarray(array, np.uint8)
-    shape = values.shape if shape is None else shape
-    magic = bytes([0, 0, 8, len(shape)]) if magic is None else magic
-    return gzip.compress(magic + struct.pack(f">{len(shape)}I", *shape) + values.tobytes(), 1, mtime=0)
-
-
-def flat(batches: Any) -> list[Any]:
-    return [item for batch in batches for item in batch.tolist()]
 
 
 def items(dataset: Any) -> list[Any]:
@@ -173,302 +165,11 @@ def test_a_vectorized_transform_must_keep_the_number_of_images() -> None:
         Digits(train=False, transform=first_only).batch([0, 1])
 
 
-# The official files
-
-
-@pytest.fixture(scope="module")
-def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up test set in the official layout: image i has the pixel i % 784 set to i % 256."""
-    root = tmp_path_factory.mktemp("data")
-    (root / "mnist").mkdir()
-    i = np.arange(10_000)
-    images = np.zeros((10_000, 784), np.uint8)
-    images[i, i % 784] = i % 256
-    (root / "mnist/t10k-images-idx3-ubyte.gz").write_bytes(idx(images.reshape(-1, 28, 28)))
-    (root / "mnist/t10k-labels-idx1-ubyte.gz").write_bytes(idx(i % 10))
-    return root
-
-
-def test_mnist_reads_idx_files(mnist_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mnist = MNIST(mnist_root, train=False, target_transform=str)
-    assert len(mnist) == 10_000
-    assert mnist[1234][1] == "4"
-    assert mnist.images.flags.writeable
-    assert mnist.images[1234].ravel()[1234 % 784] == 1234 % 256
-    monkeypatch.setenv("TINYGRAD_LITE_DATA", str(mnist_root))
-    assert np.array_equal(MNIST(train=False).images, mnist.images)
-
-
-def test_missing_files_say_what_to_do(mnist_root: Path) -> None:
-    with pytest.raises(FileNotFoundError) as caught:
-        MNIST(mnist_root)
-    message = str(caught.value)
-    for part in ("train-images-idx3-ubyte.gz, train-labels", str(mnist_root / "mnist"), "TINYGRAD_LITE_DATA", "Digits"):
-        assert part in message
-
-
-def test_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TINYGRAD_LITE_DATA", str(tmp_path))
-    assert data_folder() == tmp_path
-    assert data_folder("elsewhere") == Path("elsewhere")
-    monkeypatch.setenv("TINYGRAD_LITE_DATA", "")  # as good as not set
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    for platform, expected in {
-        "linux": tmp_path / "xdg" / "tinygrad_lite",
-        "darwin": Path.home() / "Library" / "Caches" / "tinygrad_lite",
-        "win32": tmp_path / "local" / "tinygrad_lite" / "Cache",
-    }.items():
-        monkeypatch.setattr("sys.platform", platform)
-        assert data_folder() == expected
-
-
-GOOD = idx(np.arange(24).reshape(2, 3, 4))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "expected the magic number 0x00000803 .*3 dimensions.*, found 0x$"),
-        (b"plain text", "expected a complete gzip file, found 10 bytes that are not"),
-        (GOOD[:-9], "expected a complete gzip file"),
-        (GOOD + b"more", "expected a complete gzip file"),
-        (GOOD[:-8] + bytes(8), "expected a complete gzip file.*CRC"),
-        (idx(np.zeros(24)), "expected the magic number 0x00000803 .*, found 0x00000801"),
-        (idx(np.zeros((2, 3, 4)), magic=b"\0\0\x0d\3"), "expected the magic number 0x00000803 .*, found 0x00000d03"),
-        (gzip.compress(b"\0\0\x08\3\0"), "expected a header of 16 bytes, found 5"),
-        (idx(np.zeros((3, 3, 4))), r"expected data of shape \(2, 3, 4\), found .*\(3, 3, 4\)"),
-        (idx(np.zeros(23), shape=(2, 3, 4)), r"expected 24 bytes of data for shape \(2, 3, 4\), found 23"),
-        (idx(np.zeros(25), shape=(2, 3, 4)), r"expected 24 bytes of data for shape \(2, 3, 4\), found 25"),
-    ],
-    ids=["empty", "text", "cut", "longer", "checksum", "labels", "floats", "header", "count", "short", "long"],
-)
-def test_a_bad_idx_file_says_what_is_wrong(content: bytes, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^some/file.gz: {message}"):
-        parse_idx(content, (2, 3, 4), "some/file.gz")
-
-
-@given(st.data())
-def test_no_flipped_bit_changes_a_value_unseen(data: st.DataObject) -> None:
-    damaged = bytearray(GOOD)
-    damaged[data.draw(st.integers(0, len(GOOD) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    with contextlib.suppress(ValueError):
-        values = parse_idx(bytes(damaged), (2, 3, 4), "file")
-        # Read all the same: gzip's header has fields without meaning for the content, such as the time.
-        assert np.array_equal(values.ravel(), np.arange(24))
-
-
-@given(st.binary(max_size=64), st.booleans())
-def test_no_content_escapes_as_another_error(content: bytes, zipped: bool) -> None:
-    with pytest.raises(ValueError, match=r"^file: expected"):
-        parse_idx(gzip.compress(content) if zipped else content, (60_000, 28, 28), "file")
-
-
-def test_a_label_that_is_no_digit_is_refused(mnist_root: Path, tmp_path: Path) -> None:
-    (tmp_path / "mnist").mkdir()
-    name = "mnist/t10k-images-idx3-ubyte.gz"
-    (tmp_path / name).write_bytes((mnist_root / name).read_bytes())
-    labels = np.zeros(10_000)
-    labels[77] = 10
-    (tmp_path / "mnist/t10k-labels-idx1-ubyte.gz").write_bytes(idx(labels))
-    with pytest.raises(ValueError, match=r"t10k-labels.*expected labels in 0..9, found 10 at position 77"):
-        MNIST(tmp_path, train=False)
-
-
-# The loader
-
-SIZES: dict[str, Any] = {
-    "n": st.integers(0, 40),
-    "batch_size": st.integers(1, 12),
-    "drop_last": st.booleans(),
-    "seed": st.integers(0, 2**32),
-}
-
-
-@given(shuffle=st.booleans(), **SIZES)
-def test_an_epoch_is_every_item_once(n: int, batch_size: int, drop_last: bool, seed: int, shuffle: bool) -> None:
-    loader = DataLoader(range(n), batch_size, shuffle, drop_last=drop_last, generator=Generator(seed))
-    for _ in range(2):
-        batches = [batch.tolist() for batch in loader]
-        assert len(batches) == len(loader)
-        assert all(len(batch) == batch_size for batch in batches[: None if drop_last else -1])
-        seen = [item for batch in batches for item in batch]
-        assert len(seen) == (n - n % batch_size if drop_last else n)
-        assert len(set(seen)) == len(seen)
-        assert set(seen) <= set(range(n))
-        assert shuffle or seen == list(range(len(seen)))
-
-
-@given(**SIZES)
-def test_the_order_is_one_permutation_per_epoch(n: int, batch_size: int, drop_last: bool, seed: int) -> None:
-    loader = DataLoader(range(n), batch_size, True, drop_last=drop_last, generator=Generator(seed))
-    expected = Generator(seed).numpy
-    for _ in range(2):
-        order = expected.permutation(n).tolist()
-        assert flat(loader) == (order[: n - n % batch_size] if drop_last else order)
-
-
-@given(shuffle=st.booleans(), data=st.data(), **SIZES)
-def test_a_resumed_loader_gives_the_same_batches(
-    n: int, batch_size: int, drop_last: bool, seed: int, shuffle: bool, data: st.DataObject
-) -> None:
-    def loader(seed: int) -> DataLoader:
-        return DataLoader(range(n), batch_size, shuffle, drop_last=drop_last, generator=Generator(seed))
-
-    whole = loader(seed)
-    for _ in range(data.draw(st.integers(0, 2), "whole epochs")):
-        list(whole)
-    begun = data.draw(st.booleans(), "inside an epoch")
-    running = iter(whole) if begun else iter(())
-    for _ in range(data.draw(st.integers(0, len(whole) * begun), "batches consumed")):
-        next(running)
-    state = whole.state_dict()
-    rest = ([flat(running)] if begun else []) + [flat(whole), flat(whole)]
-
-    resumed = loader(seed + 1)
-    resumed.load_state_dict(json.loads(json.dumps(state)))
-    assert resumed.state_dict() == state
-    assert [flat(resumed) for _ in rest] == rest
-
-
-def test_the_state_of_an_epoch() -> None:
-    loader = DataLoader(range(10), 4, shuffle=True, generator=Generator(0))
-    start = loader.state_dict()
-    assert start["batches"] == 0
-    epoch = iter(loader)
-    for k in (1, 2, 3):
-        next(epoch)
-        assert loader.state_dict() == start | {"batches": k}  # also inside the body of the last batch
-    assert next(epoch, None) is None
-    assert loader.state_dict()["batches"] == 0
-    assert loader.state_dict()["generator"] != start["generator"]
-    for _ in loader:
-        break
-    assert loader.state_dict()["batches"] == 1  # left with break: can still be resumed
-
-
-def test_resuming_at_the_last_batch_gives_an_empty_rest() -> None:
-    loader = DataLoader(range(4), 2)
-    loader.load_state_dict(loader.state_dict() | {"batches": 2})
-    assert flat(loader) == []
-    assert flat(loader) == [0, 1, 2, 3]
-
-
-def test_the_state_is_of_the_epoch_begun_last() -> None:
-    loader = DataLoader(range(6), 2, shuffle=True, generator=Generator(1))
-    first, second = zip(*zip(loader, loader, strict=True), strict=True)
-    assert sorted(flat(first)) == sorted(flat(second)) == list(range(6))
-
-    older, newer = iter(loader), iter(loader)
-    next(newer)
-    state = loader.state_dict()
-    list(older)  # its end is not the end of the newer one
-    assert loader.state_dict() == state
-    list(newer)
-    running = iter(loader)
-    loader.load_state_dict(state)  # leaves the running epoch alone and forgets it
-    next(running)
-    assert loader.state_dict() == state
-
-
-def test_a_state_is_a_snapshot() -> None:
-    loader = DataLoader(range(6), 2, shuffle=True, generator=Generator(1))
-    next(iter(loader))
-    state = loader.state_dict()
-    expected = json.dumps(state)
-    loader.state_dict()["generator"].clear()
-    list(loader)
-    assert json.dumps(state) == expected
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"extra": 1}, "expected the keys .*'batches'.*, got .*'extra'"),
-        ({"batch_size": 3}, "expected the batch_size of this loader, 2, got 3"),
-        ({"samples": 11}, "expected the samples of this loader, 10, got 11"),
-        ({"batches": 6}, r"expected batches to be an int in 0\.\.5, got 6"),
-        ({"batches": "1"}, r"expected batches to be an int in 0\.\.5, got '1'"),
-        ({"generator": None}, "expected a generator state for this loader, got none: shuffle differs"),
-    ],
-)
-def test_a_state_that_does_not_fit_is_refused(change: dict[str, Any], message: str) -> None:
-    loader = DataLoader(range(10), 2, shuffle=True, generator=Generator(0))
-    next(iter(loader))
-    before = loader.state_dict()
-    with pytest.raises(ValueError, match=f"^state: {message}"):
-        loader.load_state_dict(before | change)
-    assert loader.state_dict() == before
-
-
-def test_a_loader_has_a_generator_of_its_own() -> None:
-    """Draws elsewhere and the loader's do not touch each other; `manual_seed` before making it decides its order."""
-    orders, draws = [], []
-    for disturb in (False, True):
-        manual_seed(3)
-        loader = DataLoader(range(50), 50, shuffle=True)
-        if disturb:
-            tinygrad_lite.default_generator().numpy.random(5)
-        else:
-            draws = tinygrad_lite.default_generator().numpy.random(5).tolist()
-        orders.append(flat(loader))
-    assert orders[0] == orders[1] != list(range(50))
-
-    manual_seed(3)
-    list(DataLoader(range(50), shuffle=True))  # an epoch takes nothing from the default generator
-    assert tinygrad_lite.default_generator().numpy.random(5).tolist() == draws
-
-    manual_seed(3)
-    before = tinygrad_lite.default_generator().numpy.random()
-    manual_seed(3)
-    list(DataLoader(range(50)))  # without shuffling nothing is drawn at all
-    assert tinygrad_lite.default_generator().numpy.random() == before
-
-
-def test_batches_of_digits_are_tensors() -> None:
-    images, labels = next(iter(DataLoader(TEST_DIGITS, 64, device="cpu")))
-    assert isinstance(images, Tensor)
-    assert isinstance(labels, Tensor)
-    assert (tuple(images.shape), tuple(labels.shape)) == ((64, 1, 28, 28), (64,))
-    expected, classes = TEST_DIGITS.batch(slice(64))
-    assert np.array_equal(images.numpy(), expected)
-    assert np.array_equal(labels.numpy(), classes)
-    assert (images.numpy().dtype, labels.numpy().dtype) == (np.float32, np.int64)
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [lambda digits: Subset(digits, range(10)), lambda digits: [digits[i] for i in range(10)]],
-    ids=["subset", "list"],
-)
-def test_any_sequence_gives_the_same_batches(wrap: Callable[[Digits], Any]) -> None:
-    for k, (images, labels) in enumerate(DataLoader(wrap(TEST_DIGITS), 4)):
-        expected = TEST_DIGITS.batch(range(10)[4 * k : 4 * k + 4])
-        for batch, values in zip((images, labels), expected, strict=True):
-            assert np.array_equal(batch.numpy(), values)
-            assert batch.numpy().dtype == values.dtype
-
-
-def test_device_is_where_every_batch_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    moved: list[Any] = []
-    monkeypatch.setattr(Tensor, "to", lambda tensor, device: moved.append((tensor.tolist(), device)))
-    list(DataLoader([(1, {"a": 2})], device="there"))
-    list(DataLoader([3], collate_fn=lambda batch: ("name", [from_numpy(np.array(batch))]), device="there"))
-    assert moved == [([1], "there"), ([2], "there"), ([3], "there")]
-
-
-def test_collate_fn_replaces_the_stacking() -> None:
-    assert list(DataLoader(["a", "bc", "d"], 2, collate_fn="".join)) == ["abc", "d"]
-
-
 def test_tensor_dataset() -> None:
     x, y = np.arange(12.0).reshape(6, 2), from_numpy(np.arange(6))
     data = TensorDataset(x, y)
     assert len(data) == 6
     assert [row.tolist() for row in data[-1]] == [[10.0, 11.0], 5]
-    for rows, labels in DataLoader(data, 4, shuffle=True, generator=Generator(0)):
-        assert np.array_equal(rows.numpy(), x[labels.numpy()])
-        assert rows.numpy().dtype == np.float64
     for bad in ((), (x, x[:3]), (np.array(1.0),)):
         with pytest.raises(ValueError, match="tensors: expected at least one, all with the same first dimension"):
             TensorDataset(*bad)
@@ -493,15 +194,6 @@ def test_collate() -> None:
     with pytest.raises(ValueError, match="same shape") as caught:
         collate([np.zeros(2), np.zeros(3)])
     assert "collate_fn" in caught.value.__notes__[0]
-
-
-def test_loader_arguments_are_checked() -> None:
-    with pytest.raises(ValueError, match="batch_size: expected at least 1, got 0"):
-        DataLoader([1], 0)
-    with pytest.raises(TypeError, match="batch_size: expected an int, got float"):
-        DataLoader([1], 2.0)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="dataset: expected something with a length and items, got generator"):
-        DataLoader(i for i in range(3))  # type: ignore[arg-type]
 
 
 # Parts of datasets
@@ -533,3 +225,81 @@ def test_parts_check_their_arguments() -> None:
     assert items(Subset("abc", [-1, 0])) == ["c", "a"]
     assert Subset("abc", [-1, 0]).indices.tolist() == [2, 0]  # a dataset need not count from the end
     assert items(Subset("abc", [])) == []
+    with pytest.raises(ValueError, match="datasets: expected at least one"):
+        ConcatDataset([])
+
+
+def test_datasets_one_after_the_other() -> None:
+    both = ConcatDataset([Subset(TEST_DIGITS, [3, 1]), [], [TEST_DIGITS[0]]])
+    assert (len(both), both.cumulative_sizes) == (3, [2, 2, 3])
+    assert [label for _, label in items(both)] == TEST_DIGITS.targets[[3, 1, 0]].tolist()
+    assert both[-1][1] == both[2][1]
+    with pytest.raises(IndexError, match="index 3 is out of range for ConcatDataset with 3 items"):
+        both[3]
+
+
+def test_coloured_images() -> None:
+    images = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
+    coloured = ImageDataset(images, np.array([1, 0]))
+    image, label = coloured[1]
+    assert (image.shape, label) == ((3, 4, 5), 0)
+    assert np.array_equal(image, images[1] / np.float32(255))
+    assert np.array_equal(coloured.batch([1])[0][0], image)
+    assert repr(coloured) == "ImageDataset(2 images of 3 x 4 x 5)"
+    with pytest.raises(TypeError, match="indices: expected a slice"):
+        coloured.batch(1)  # type: ignore[arg-type]
+    for bad in (images[0, 0], images.astype(np.float32)):
+        with pytest.raises(ValueError, match=r"images: expected uint8 of shape \(N, H, W\) or \(N, C, H, W\), got"):
+            ImageDataset(bad, np.array([1, 0]))  # type: ignore[arg-type]
+
+
+def test_a_vectorized_target_transform_maps_all_labels_at_once() -> None:
+    digits = Digits(train=False, target_transform=transforms.OneHot(10))
+    labels = digits.batch([3, 1, 2])[1]
+    assert (labels.shape, labels.dtype) == ((3, 10), np.float32)
+    assert labels.argmax(1).tolist() == [0, 2, 1]
+    assert np.array_equal(digits[3][1], labels[0])
+
+
+# Synthetic sets
+
+
+@pytest.mark.parametrize("dataset", [moons, spirals, xor])
+def test_synthetic_sets(dataset: Callable[..., tuple[Tensor, Tensor]]) -> None:
+    points, classes = dataset(101, noise=0.1, generator=Generator(3))
+    assert (tuple(points.shape), points.numpy().dtype) == ((101, 2), np.float32)
+    assert (tuple(classes.shape), classes.numpy().dtype) == ((101,), np.int64)
+    assert set(classes.tolist()) == {0, 1}
+    assert len(TensorDataset(points, classes)) == 101
+    again = dataset(101, noise=0.1, generator=Generator(3))
+    other = dataset(101, noise=0.1, generator=Generator(4))
+    assert np.array_equal(points.numpy(), again[0].numpy())
+    assert not np.array_equal(points.numpy(), other[0].numpy())
+    manual_seed(3)
+    assert np.array_equal(points.numpy(), dataset(101, noise=0.1)[0].numpy())
+    clean = dataset(101, generator=Generator(3))[0].numpy()
+    assert 0.05 < np.std(points.numpy() - clean) < 0.2
+    assert len(dataset(0)[0]) == 0
+    with pytest.raises(ValueError, match="n_samples: expected none negative, got -1"):
+        dataset(-1)
+    with pytest.raises(ValueError, match="noise: expected none negative"):
+        dataset(5, noise=-0.1)
+
+
+def test_where_the_synthetic_points_lie() -> None:
+    points, classes = (part.numpy() for part in moons(200, shuffle=False))
+    assert classes.tolist() == [0] * 100 + [1] * 100
+    first, second = points[:100], points[100:]
+    assert np.allclose(np.hypot(*first.T), 1, atol=1e-6)
+    assert np.allclose(np.hypot(*(second - [1, 0.5]).T), 1, atol=1e-6)
+    assert first[:, 1].min() > -1e-6
+    assert second[:, 1].max() < 0.5 + 1e-6
+
+    points, classes = (part.numpy() for part in spirals(31, classes=3, turns=0.5, shuffle=False))
+    assert np.bincount(classes).tolist() == [11, 10, 10]
+    radius, angle = np.hypot(*points.T), np.arctan2(*points.T[::-1])
+    assert np.allclose(radius[:11], np.arange(1, 12) / 11)
+    off = angle - 2 * np.pi * (0.5 * radius + classes / 3)
+    assert np.allclose(np.cos(off), 1)
+    with pytest.raises(ValueError, match="classes: expected at least 1, got 0"):
+        spirals(5, classes=0)

@@ -152,5 +152,7 @@ def test_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.Mon
 def test_missing_data_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                       capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TINYGRAD_LITE_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setattr("tinygrad_lite.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr("tinygrad_lite.datasets.download.PAUSE", 0.0)
     assert main(["train", "--dataset", "mnist", "--no-pictures", "--out", str(tmp_path / "runs")]) == 1
     assert "TINYGRAD_LITE_DATA" in capsys.readouterr().err

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -81,9 +83,30 @@ _default = threading.local()
 def default_generator() -> Generator:
     """The generator of this thread, from which all draws come that name none."""
     if not hasattr(_default, "generator"):  # made late: NumPy loads its random module when it is first used, 10 ms
-        _default.generator = Generator()
+        _default.generator = Generator(getattr(_default, "seed", None))
     generator: Generator = _default.generator
     return generator
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within, this thread's default generator is another one, which starts from `seed`; afterwards it is what it was.
+
+    >>> import tinygrad_lite as tg
+    >>> def draw():
+    ...     with seeded(3):
+    ...         return tg.rand(2).tolist()
+    >>> draw() == draw() == tg.rand(2, generator=tg.Generator(3)).tolist()
+    True
+    """
+    outside = dict(_default.__dict__)
+    _default.__dict__.clear()
+    _default.seed = seed  # the generator itself is made when something draws: that takes 15 us
+    try:
+        yield
+    finally:
+        _default.__dict__.clear()
+        _default.__dict__.update(outside)
 
 
 def manual_seed(seed: int) -> Generator:
