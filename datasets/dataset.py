@@ -258,8 +258,9 @@ def random_split(dataset: Dataset[Any], lengths: Sequence[float], generator: Gen
     total = len(dataset)
     sizes = [int(length) for length in lengths]
     if sizes != list(lengths) or (sum(sizes) == 1 != total):  # fractions, [1.0, 0.0] among them
-        if not math.isclose(sum(lengths), 1):
-            raise ValueError(f"lengths: expected fractions with the sum 1, got {lengths} with the sum {sum(lengths)}")
+        if not math.isclose(sum(lengths), 1) or min(lengths) < 0:
+            raise ValueError(f"lengths: expected fractions with the sum 1, none negative, got {lengths} with the sum "
+                             f"{sum(lengths)}")  # fmt: skip
         sizes = [math.floor(total * length) for length in lengths]
         for k in range(total - sum(sizes)):
             sizes[k % len(sizes)] += 1

@@ -131,7 +131,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         """Begin an epoch."""
-        # Everything up to here happens now and not at the first next(): the draw has its place in the program's order.
+        # Drawn now and not at the first next(): the draws have their place in the program's order.
         position = _Position(self.generator.get_state(), self._skip)
         self._position, self._skip = position, 0
         batches, seed = self._drawn()

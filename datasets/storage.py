@@ -14,9 +14,10 @@ def data_folder(root: str | os.PathLike[str] | None = None) -> Path:
     >>> data_folder("some/folder").parts
     ('some', 'folder')
     """
-    chosen = root if root is not None else os.environ.get("TINYGRAD_LITE_DATA")
-    if chosen or root is not None:
-        return Path(chosen or "").expanduser()
+    if root is None:
+        root = os.environ.get("TINYGRAD_LITE_DATA") or None
+    if root is not None:
+        return Path(root).expanduser()
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         return (Path(local) if local else Path.home() / "AppData" / "Local") / "tinygrad_lite" / "Cache"

@@ -216,6 +216,8 @@ def test_parts_check_their_arguments() -> None:
         random_split(range(10), [3, 8])
     with pytest.raises(ValueError, match="lengths: expected fractions with the sum 1"):
         random_split(range(10), [0.5, 0.6])
+    with pytest.raises(ValueError, match="lengths: expected fractions with the sum 1, none negative"):
+        random_split(range(1), [-0.5, 1.5])  # rounded down and filled up this would be [0, 1]
     with pytest.raises(ValueError, match="lengths: expected none negative"):
         random_split(range(10), [11, -1])
     with pytest.raises(IndexError, match="indices: 3 is out of range for a dataset of 3 items"):

@@ -163,6 +163,19 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not names(tmp_path / "mnist")
 
 
+def test_a_file_that_another_process_is_reading_is_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a file that is open cannot be replaced."""
+
+    def refused(file: Path, target: Path) -> None:
+        raise PermissionError(f"{target} is in use")
+
+    monkeypatch.setattr(Path, "replace", refused)
+    (tmp_path / "there").write_text("whole")
+    download.publish(tmp_path / "new", tmp_path / "there")
+    with pytest.raises(PermissionError, match="absent is in use"):
+        download.publish(tmp_path / "new", tmp_path / "absent")
+
+
 # Several processes
 
 LOAD = """
