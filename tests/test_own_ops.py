@@ -102,6 +102,12 @@ def test_keyword_only_settings() -> None:
     with pytest.raises(TypeError):
         scale(x, 1, 3)  # type: ignore[call-arg]
 
+    @tg.op
+    def cast(input: Array, *, dtype: str = "float64") -> Array:  # the written call has a local name like it
+        return input.astype(dtype)
+
+    assert cast(x.detach()).dtype == "float64"
+
 
 def test_operands_are_the_parameters_without_a_default_where_nothing_is_annotated() -> None:
     @tg.op

@@ -158,7 +158,8 @@ class Op:
         # The written call has local names of its own and calls parameters of those names otherwise (see `in_call`).
         names = (*self.signature.parameters, *written.__code__.co_varnames[len(self.signature.parameters) :])
         self.call.__code__, self.call.__defaults__ = written.__code__.replace(co_varnames=names), written.__defaults__
-        self.call.__kwdefaults__ = written.__kwdefaults__
+        self.call.__kwdefaults__ = {p.name: p.default for p in self.signature.parameters.values()
+                                    if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         return self.call(*args, **kwargs)
 
 
