@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import pickle
+import weakref
 from collections.abc import Callable
-from typing import Any
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -638,3 +641,269 @@ def test_a_captured_cross_entropy_ignores_targets() -> None:
     for wrong in ([0, 3], [0, -1]):
         with pytest.raises(IndexError, match="out of bounds"):
             tg.nn.functional.cross_entropy(scores, tg.tensor(wrong))
+
+
+# --- hooks on the way back --------------------------------------------------------------------------------------------
+
+
+class Product(nn.Module):
+    def forward(self, a: Any, b: Any) -> Any:
+        return a * b, a + b
+
+
+def test_backward_hooks_see_all_gradients_together_and_may_replace_them() -> None:
+    product, log = Product(), []
+
+    def look(module: nn.Module, grad_input: Any, grad_output: Any) -> None:
+        assert module is product
+        log.append(([g.tolist() for g in grad_input], [g if g is None else g.tolist() for g in grad_output]))
+
+    a, b = tg.tensor([1.0, 2.0], requires_grad=True), tg.tensor([3.0, 5.0], requires_grad=True)
+    handles = [product.register_full_backward_hook(look),
+               product.register_full_backward_hook(lambda m, grad_input, grad_output: (grad_input[0] * 10, None)),
+               product.register_full_backward_pre_hook(lambda m, grad_output: (grad_output[0] * 2, None))]
+    product(a, b)[0].sum().backward()
+    assert log == [([[6.0, 10.0], [2.0, 4.0]], [[2.0, 2.0], None])]
+    assert a.grad is not None
+    assert a.grad.tolist() == [60.0, 100.0]
+    assert b.grad is None
+    for handle in handles:
+        handle.remove()
+    product(a, b)[0].sum().backward()
+    assert len(log) == 1
+    assert a.grad.tolist() == [63.0, 105.0]
+
+
+def test_backward_hooks_of_the_first_layer_are_called_without_a_gradient_of_the_input() -> None:
+    net, seen = nn.Sequential(nn.Linear(2, 3), nn.ReLU(inplace=True), nn.Linear(3, 1)), []
+    for i, layer in enumerate(net):
+        layer.register_full_backward_hook(lambda m, gi, go, i=i: seen.append((i, gi[0] is None, go[0].shape)))
+    x = tg.ones(4, 2)
+    net(x).sum().backward()
+    assert seen == [(2, False, (4, 1)), (1, False, (4, 3)), (0, True, (4, 3))]
+    with tg.no_grad():
+        net(x)
+    assert len(seen) == 3
+
+
+def test_hooks_keep_values_gradients_and_inputs_as_they_are() -> None:
+    x = tg.randn(4, 3, requires_grad=True)
+    net = Overwriting()
+    found = []
+    for _ in range(2):
+        net.zero_grad()
+        x.grad = None
+        ((net(x * 1)) ** 2).sum().backward()
+        found.append([x.grad, *(p.grad for p in net.parameters())])
+        for module in net.modules():
+            module.register_full_backward_hook(lambda *_: None)
+            module.register_forward_hook(lambda *_: None)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a.array, b.array)
+
+
+class Overwriting(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Sequential(nn.Tanh(), nn.Linear(4, 2)))
+
+
+def test_a_captured_step_follows_its_hooks() -> None:
+    """Hooks that come and go are steps of another kind; what ops they call is part of the step."""
+    dense = nn.Linear(2, 2)
+    net = nn.Sequential(dense, nn.Tanh())
+    calls: list[int] = []
+
+    def step(x: Any) -> Any:
+        net.zero_grad()
+        loss = net(x).sum()
+        loss.backward()
+        return loss
+
+    captured = tg.capture(step)
+    x = tg.randn(3, 2)
+
+    def check() -> None:
+        for _ in range(5):
+            eager = [x.detach().clone() for x in (step(x), dense.weight.grad) if x is not None]
+            replayed = [x for x in (captured(x), dense.weight.grad) if x is not None]
+            for a, b in zip(eager, replayed, strict=True):
+                np.testing.assert_array_equal(a.array, b.array)
+
+    def scale(m: nn.Module, grad_input: Any, grad_output: Any) -> Any:
+        calls.append(1)
+        return tuple(g * 3 for g in grad_input)
+
+    check()
+    backward = net[1].register_full_backward_hook(scale)
+    check()
+    assert 5 < len(calls) < 10  # once in each eager step, and when recorded or audited
+    forward = net[1].register_forward_hook(lambda m, args, output: output * 2)
+    check()
+    backward.remove()
+    check()
+    forward.remove()
+    check()
+
+
+def test_hooks_do_not_keep_a_graph_alive() -> None:
+    net = nn.Linear(2, 2)
+    net.register_full_backward_hook(lambda *_: None)
+    x = tg.ones(1, 2, requires_grad=True)
+    y = net(x)
+    graph_of_y = weakref.ref(y)
+    gc.collect()
+    gc.disable()
+    try:
+        y.sum().backward()
+        del y
+        assert graph_of_y() is None
+    finally:
+        gc.enable()
+
+
+def test_an_output_that_hooks_cannot_watch_is_named() -> None:
+    class Named(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return {"x": x}
+
+    module = Named()
+    module.register_full_backward_hook(lambda *_: None)
+    with pytest.warns(UserWarning, match="module output should be a Tensor or a tuple of Tensors but received"):
+        module(tg.ones(1, requires_grad=True))
+
+
+def test_a_namedtuple_stays_one() -> None:
+    class Pair(NamedTuple):
+        a: Any
+        b: Any
+
+    class Both(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return Pair(x * 2, "text")
+
+    module, seen = Both(), []
+    module.register_full_backward_hook(lambda m, gi, go: seen.append((gi[0].tolist(), go[1])))
+    result = module(tg.ones(1, requires_grad=True))
+    assert type(result) is Pair
+    assert result.b == "text"
+    result.a.backward()
+    assert seen == [([2.0], None)]
+
+
+# --- containers -------------------------------------------------------------------------------------------------------
+
+
+def test_containers_register_what_they_hold() -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(2, 2, bias=False) for _ in range(2)])
+            self.named = nn.ModuleDict({"z": nn.Linear(2, 1), "a": nn.Tanh()})
+            self.weights = nn.ParameterList([tg.ones(2), tg.zeros(1)])
+            self.table = nn.ParameterDict({"y": tg.ones(1), "x": tg.zeros(1)})
+
+    holder = Holder()
+    assert list(holder.state_dict()) == ["layers.0.weight", "layers.1.weight", "named.z.weight", "named.z.bias",
+                                         "weights.0", "weights.1", "table.x", "table.y"]
+    assert all(p.requires_grad for p in holder.parameters())
+    assert len(list(holder.parameters())) == 8
+    holder.weights[1] = tg.full((3,), 2.0)
+    holder.layers[0] = nn.Linear(1, 1)
+    assert holder.get_parameter("weights.1").tolist() == [2.0, 2.0, 2.0]
+    assert holder.get_parameter("layers.0.weight").shape == (1, 1)
+    with pytest.raises(NotImplementedError):
+        holder.layers(tg.ones(1))
+    with pytest.raises(RuntimeError, match="ParameterList should not be called"):
+        holder.weights(tg.ones(1))
+
+
+def test_changes_of_containers_are_noticed_by_captured_steps() -> None:
+    modules, parameters = nn.ModuleList([nn.Tanh()]), nn.ParameterList([tg.ones(1)])
+    names, table = nn.ModuleDict(), nn.ParameterDict()
+    for change in (lambda: modules.append(nn.Tanh()), lambda: modules.insert(0, nn.ReLU()), lambda: modules.pop(0),
+                   lambda: names.update({"a": nn.Tanh()}), names.clear, lambda: parameters.append(tg.ones(1)),
+                   lambda: table.update({"a": tg.ones(1)}), lambda: table.pop("a")):
+        before = graph.state_version
+        change()
+        assert graph.state_version != before
+
+
+def test_unflatten_undoes_flatten() -> None:
+    x = tg.randn(3, 2, 4, 5)
+    for y in (nn.Unflatten(1, (2, 4, 5))(x.flatten(1)), nn.Unflatten(-1, [2, -1, 5])(x.flatten(1))):
+        np.testing.assert_array_equal(y.array, x.array)
+    with pytest.raises(RuntimeError, match=r"Provided sizes \[3, 3\] don't multiply up to the size of dim 1 \(40\)"):
+        nn.Unflatten(1, (3, 3))(x.flatten(1))
+    with pytest.raises(TypeError, match="found element of type float at pos 1"):
+        nn.Unflatten(1, (3, 2.0))  # type: ignore[arg-type]
+
+
+# --- more initialisation ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(40, 30), (30, 40), (30, 30), (1, 7), (7, 1), (8, 2, 3, 2)])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_orthogonal_matrices(shape: tuple[int, ...], dtype: str) -> None:
+    w = init.orthogonal_(tg.empty(*shape, dtype=dtype), gain=2.0, generator=tg.Generator(0))
+    flat = w.array.astype(np.float64).reshape(shape[0], -1)
+    gram = flat @ flat.T if flat.shape[0] <= flat.shape[1] else flat.T @ flat
+    tolerance = {"float16": 2e-2, "float32": 1e-5, "float64": 1e-12}
+    np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=tolerance[dtype])
+
+
+def test_all_orthogonal_matrices_are_equally_likely() -> None:
+    """The first entry of a random 2 by 2 rotation or reflection is the cosine of a uniform angle."""
+    generator = tg.Generator(0)
+    w = np.array([init.orthogonal_(tg.empty(2, 2, dtype=tg.float64), generator=generator).array for _ in range(4000)])
+    angle = np.arctan2(w[:, 0, 1], w[:, 0, 0])
+    share = np.histogram(angle, 8, (-np.pi, np.pi))[0] / len(w)
+    np.testing.assert_allclose(share, 1 / 8, atol=5 * math.sqrt(1 / 8 * 7 / 8 / len(w)))
+    assert abs((np.linalg.det(w) > 0).mean() - 0.5) < 5 * 0.5 / math.sqrt(len(w))
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.25, 0.26, 1.0])
+def test_sparse_matrices(sparsity: float) -> None:
+    w = init.sparse_(tg.empty(40, 500, dtype=tg.float64), sparsity, std=0.5, generator=tg.Generator(0)).array
+    assert set((w == 0).sum(0)) == {math.ceil(sparsity * 40)}
+    if sparsity < 1:
+        assert w[w != 0].std() == pytest.approx(0.5, rel=5 / math.sqrt(2 * (w != 0).sum()))
+        zeros_in_row = (w == 0).mean(1)
+        np.testing.assert_allclose(zeros_in_row, (w == 0).mean(), atol=5 * 0.5 / math.sqrt(500))
+
+
+@pytest.mark.parametrize(("mean", "std", "a", "b"), [(0, 1, -2, 2), (1, 2, -1, 0.5), (0, 1, 2, 3), (0, 1, -0.1, 0.1),
+                                                     (5, 0.5, -10, 4)])
+def test_truncated_normals_have_their_mean_and_deviation(mean: float, std: float, a: float, b: float) -> None:
+    """Their moments are known: with the standard normal's phi, Phi and Z = Phi(beta) - Phi(alpha)."""
+    normal = NormalDist()
+    alpha, beta = (a - mean) / std, (b - mean) / std
+    z = normal.cdf(beta) - normal.cdf(alpha)
+    shift = (normal.pdf(alpha) - normal.pdf(beta)) / z
+    variance = 1 + (alpha * normal.pdf(alpha) - beta * normal.pdf(beta)) / z - shift**2
+    x = init.trunc_normal_(tg.empty(40_000, dtype=tg.float64), mean, std, a, b, generator=tg.Generator(0)).array
+    deviation = std * math.sqrt(variance)
+    assert a <= x.min() <= x.max() <= b
+    assert x.mean() == pytest.approx(mean + std * shift, abs=5 * deviation / math.sqrt(x.size))
+    assert x.std() == pytest.approx(deviation, rel=5 / math.sqrt(x.size))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=repr)
+def test_initialisation_on_other_backends(device: Any) -> None:
+    initialisers: list[Any] = [init.trunc_normal_, init.orthogonal_, init.dirac_]
+    for initialise in [*initialisers, lambda w: init.trunc_normal_(w, a=2.0, b=3.0)]:
+        w = tg.empty(4, 5, 3, device=device.device)
+        assert initialise(w) is w
+        assert w.device == device.device
+        assert np.isfinite(backend.to_host(w.array)).all()
+    assert init.sparse_(tg.empty(4, 5, device=device.device), 0.5).device == device.device
+
+
+@pytest.mark.parametrize("call", [
+    lambda w, g: init.trunc_normal_(w, generator=g), lambda w, g: init.orthogonal_(w, generator=g),
+    lambda w, g: init.sparse_(w, 0.5, generator=g)])
+def test_draws_come_from_the_generator(call: Callable[[Any, Any], Any]) -> None:
+    for make in (tg.Generator, np.random.default_rng, np.random.RandomState):
+        first, again = (call(nn.Parameter(tg.empty(5, 4)), make(3)) for _ in range(2))
+        np.testing.assert_array_equal(first.array, again.array)
+        assert first.requires_grad
+        assert first.is_leaf

@@ -501,6 +501,7 @@ class Run:
         x = np.random.default_rng(0).standard_normal((22, 4)).astype(np.float32)
         data = TensorDataset(tg.from_numpy(x), tg.from_numpy(np.arange(22) % 3))
         self.loader = DataLoader(data, batch_size=4, shuffle=True, generator=tg.Generator(seed))
+        self.scheduler = tg.optim.lr_scheduler.StepLR(self.optimizer, 1, 0.7)
         self.epoch = 0
         self.step = tg.capture(self.update) if captured else self.update
 
@@ -515,17 +516,17 @@ class Run:
         while self.epoch < epochs:
             for x, y in self.loader:
                 yield self.step(x, y).item()
-            self.optimizer.param_groups[0]["lr"] *= 0.7
+            self.scheduler.step()
             self.epoch += 1
 
     def save(self, path: Path) -> None:
-        parts = ("model", "optimizer", "loader")
+        parts = ("model", "optimizer", "loader", "scheduler")
         states = {name: getattr(self, name).state_dict() for name in parts}
         tg.save({**states, "epoch": self.epoch, "generator": tg.default_generator().get_state()}, path)
 
     def load(self, path: Path) -> None:
         saved = tg.load(path)
-        for name in ("model", "optimizer", "loader"):
+        for name in ("model", "optimizer", "loader", "scheduler"):
             getattr(self, name).load_state_dict(saved[name])
         self.epoch = saved["epoch"]
         tg.default_generator().set_state(saved["generator"])
