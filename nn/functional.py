@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..ops import linear, mse_loss, sigmoid, tanh
 from .activation import log_softmax, relu, softmax
+from .attention import scaled_dot_product_attention
 from .dropout import dropout
 from .embedding import one_hot
 from .loss import binary_cross_entropy_with_logits, cross_entropy
@@ -22,6 +23,7 @@ __all__ = [
     "one_hot",
     "pad",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "softmax",
     "tanh",

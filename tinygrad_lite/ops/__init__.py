@@ -1,6 +1,7 @@
 """The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
 
 from .activation import log_softmax, relu, softmax
+from .attention import attention
 from .elementwise import abs, add, clamp, div, maximum, minimum, mul, neg, pow, sign, sub, where
 from .functions import cos, exp, log, sigmoid, sin, sqrt, tanh
 from .indexing import gather, getitem, index, index_add, index_put, put, scatter_add
@@ -18,6 +19,7 @@ __all__ = [
     "amin",
     "argmax",
     "argmin",
+    "attention",
     "binary_cross_entropy_with_logits",
     "bitwise_and",
     "bitwise_not",
