@@ -3,7 +3,7 @@
 Names, arguments and weight layouts are those of `torch.nn`.
 """
 
-from . import functional, init
+from . import functional, init, utils
 from .activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .attention import MultiheadAttention
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -44,4 +44,5 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "utils",
 ]

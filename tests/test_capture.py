@@ -926,3 +926,23 @@ def test_training_state_survives_a_copy_of_the_network() -> None:
     training.step(*some())
     assert bits(twin.state_dict()) == before
     assert bits(next(iter(twin.parameters())).grad) != bits(next(iter(training.model.parameters())).grad)
+
+
+@update("total")
+def accumulate(total: Array, source: Array) -> None:
+    """total += source."""
+    total += source
+
+
+def test_an_update_of_an_array_that_the_step_makes() -> None:
+    """It starts from what it was before the update saw it, at each replay."""
+
+    @capture
+    def step(x: Any) -> Any:
+        total = tg.zeros(2)
+        accumulate(total.array, x.array)
+        return total * 1
+
+    for i in range(6):
+        assert step(tg.tensor([1.0, i])).tolist() == [1.0, i]
+    assert step.captures == 1

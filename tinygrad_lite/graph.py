@@ -42,6 +42,9 @@ class Observer:
         An op with `writes` (see `operation.update`) has overwritten those operands and has no outputs.
         """
 
+    def overwrites(self, arrays: tuple[Any, ...]) -> None:
+        """An op with `writes` is about to overwrite these arrays (None: not given)."""
+
     def live(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """A call of the host's Python whose result may differ at each step (see `live`)."""
         return function(*args)

@@ -247,11 +247,13 @@ def update(*writes: str) -> Callable[[F], F]:
 
         @functools.wraps(function)
         def call(*args: Any) -> None:
+            state = mode.state
+            if state.__class__ is not bool:
+                state.overwrites(tuple(args[i] for i in written))
             function(*args)
             for i in written:
                 if args[i] is not None:
                     stamp_write(args[i])
-            state = mode.state
             if state.__class__ is not bool:
                 state.called(made, tuple(args[i] for i in operands), tuple(args[i] for i in settings), ())
 

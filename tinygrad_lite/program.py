@@ -267,6 +267,11 @@ class Recorder(Observer):
     def _setting(self, x: Any) -> Any:
         return self._known.get(id(x), x) if type(x) is float else x
 
+    def overwrites(self, arrays: tuple[Any, ...]) -> None:
+        """See the arrays while they are what they were."""
+        for array in arrays:
+            self._operand(array)
+
     def called(self, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         if outputs and any(outputs[0] is x for x in operands):
             return  # the op handed an operand through: nothing was computed
