@@ -37,9 +37,9 @@ class DataLoader:
     seeded by one draw from the default generator: the order then depends on `manual_seed`, but neither disturbs later
     draws (dropout) nor depends on them. (A loader that does not shuffle only looks at what that draw would be.)
 
-    While batch k is fetched, the default generator is another one, whose seed is the epoch's plus k. So whatever a
-    dataset, a transform or a ``collate_fn`` draws from the default generator is the same with any number of threads and
-    after resuming in the middle of an epoch, and different in each epoch.
+    While batch k = 0, 1, ... is fetched, the default generator is another one, whose seed is the epoch's + 1 + k. So
+    whatever a dataset, a transform or a ``collate_fn`` draws from the default generator is the same with any number of
+    threads and after resuming in the middle of an epoch, and different in each epoch.
 
     Args:
         dataset: anything with ``len()`` and items: a `Dataset`, a list, an array.
@@ -55,7 +55,7 @@ class DataLoader:
         drop_last: leave out the last batch when it is smaller than the others.
         generator: where permutations and seeds are drawn from. Exact resuming wants one that nothing else draws from.
         prefetch_factor: how many batches per thread are fetched ahead of time; 2 if None.
-        persistent_workers: accepted for PyTorch's scripts, without effect: threads start in microseconds.
+        persistent_workers: accepted for PyTorch's scripts, without effect: a thread starts in 0.1 ms.
         device: where the batches' Tensors are put; None leaves them where they are made.
 
     Raises:
@@ -154,7 +154,7 @@ class DataLoader:
 
     def _handed_out(self, batches: list[NDArray[np.int64]], seed: int, position: _Position) -> Iterator[Any]:
         def fetched(k: int) -> Any:
-            with seeded(seed + k):
+            with seeded(seed + 1 + k):  # `seed` itself is the sampler's
                 return self._batch(batches[k])
 
         tasks = range(position.batches, len(batches))

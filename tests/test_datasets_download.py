@@ -133,6 +133,13 @@ def test_without_the_extra_it_names_the_command(
         MNIST(tmp_path, train=False)
 
 
+def test_nothing_of_the_extra_is_imported_without_a_download() -> None:
+    look = "import sys; from tinygrad_lite.datasets import Digits; Digits(); print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    loaded = subprocess.run([sys.executable, "-c", look], env=environment, capture_output=True, text=True, check=True)
+    assert {"pooch", "requests", "tqdm"}.isdisjoint(loaded.stdout.split())
+
+
 def test_a_folder_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "mnist").write_text("a file where the folder should be")
     with pytest.raises(OSError, match="mnist") as caught:
