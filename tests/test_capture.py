@@ -41,6 +41,10 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "nesterov": lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
     "adam": lambda p: tg.optim.Adam(p, lr=0.01),
     "amsgrad": lambda p: tg.optim.Adam(p, lr=0.01, amsgrad=True, weight_decay=0.01),
+    "adamw": lambda p: tg.optim.AdamW(p, lr=0.01),
+    "rmsprop": lambda p: tg.optim.RMSprop(p, lr=0.01, momentum=0.5, weight_decay=0.01),
+    "centered": lambda p: tg.optim.RMSprop(p, lr=0.01, centered=True),
+    "adagrad": lambda p: tg.optim.Adagrad(p, lr=0.1, lr_decay=0.1),
 }
 
 

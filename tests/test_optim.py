@@ -385,9 +385,11 @@ def test_a_captured_step_follows_the_options(optimizer: Any, by_hand: Callable[.
         np.testing.assert_array_equal(p.array, q.array)
 
 
-def test_a_captured_step_goes_on_after_load_state_dict() -> None:
+@each_case
+def test_a_captured_step_goes_on_after_load_state_dict(optimizer: Any, by_hand: Callable[..., Array],
+                                                       options: dict[str, Any]) -> None:
     p, q = (tg.tensor(np.arange(4.0), requires_grad=True) for _ in range(2))
-    o, eager = SGD([p], lr=0.1, momentum=0.9), SGD([q], lr=0.1, momentum=0.9)
+    o, eager = optimizer([p], **options), optimizer([q], **options)
 
     @tg.capture
     def step() -> None:
