@@ -178,6 +178,5 @@ def scale(grad: Array, factor: Array) -> None:
 
 @update("grad")
 def bound(grad: Array, value: float) -> None:
-    """grad[...] = min(max(grad, -value), value)."""
-    np.maximum(grad, -value, out=grad)
-    np.minimum(grad, value, out=grad)
+    """grad[...] = min(max(grad, -value), value), in one pass."""
+    np.clip(grad, -value, value, out=grad)
