@@ -501,7 +501,7 @@ class Run:
         x = np.random.default_rng(0).standard_normal((22, 4)).astype(np.float32)
         data = TensorDataset(tg.from_numpy(x), tg.from_numpy(np.arange(22) % 3))
         self.loader = DataLoader(data, batch_size=4, shuffle=True, generator=tg.Generator(seed))
-        self.scheduler = tg.optim.lr_scheduler.StepLR(self.optimizer, 1, 0.7)
+        self.scheduler = tg.optim.lr_scheduler.StepLR(self.optimizer, 2, 0.7)
         self.epoch = 0
         self.step = tg.capture(self.update) if captured else self.update
 

@@ -437,6 +437,8 @@ def test_backward_hooks_and_higher_derivatives() -> None:
         y = (module(x, x, 1.0) ** 2).sum()
         (first,) = library.grad(y, [x], create_graph=True)
         (first * first).sum().backward()
+        (linear,) = library.grad(module(x, x, 1.0).sum(), [x], create_graph=True)
+        (linear * linear).sum().backward()  # this gradient comes to the inputs past the outputs
         log("weight alone", *library.grad((module(x, x, 1.0) ** 2).sum(), [module.weight]))
         z = module(x, 3.0, 1.0).sum()
         z.backward(retain_graph=True)
@@ -495,6 +497,17 @@ def test_hooks_that_are_always_called() -> None:
         module.register_forward_hook(lambda m, args, out: 1 / 0, always_call=True)
         module.register_forward_hook(lambda m, args, kw, out: log("also", out), always_call=True, with_kwargs=True)
         return module(library.new(normal(3, 2)), library.new(normal(4)))
+
+    both_logs(check)
+
+
+def test_a_hook_that_raises_is_not_called_again() -> None:
+    def check(library: Any, nn: Any, log: Log) -> Any:
+        module = modules_of(nn)
+        module.register_forward_hook(lambda m, args, out: log("once"), always_call=True)
+        module.register_forward_hook(lambda m, args, out: (log("raises"), int("x")), always_call=True)
+        module.register_forward_hook(lambda m, args, out: log("after"), always_call=True)
+        return module(library.new(normal(3, 2)), 2.0, 1.0)
 
     both_logs(check)
 
