@@ -45,6 +45,10 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "rmsprop": lambda p: tg.optim.RMSprop(p, lr=0.01, momentum=0.5, weight_decay=0.01),
     "centered": lambda p: tg.optim.RMSprop(p, lr=0.01, centered=True),
     "adagrad": lambda p: tg.optim.Adagrad(p, lr=0.1, lr_decay=0.1),
+    "adadelta": lambda p: tg.optim.Adadelta(p, eps=1e-3),
+    "adamax": lambda p: tg.optim.Adamax(p, lr=0.01),
+    "nadam": lambda p: tg.optim.NAdam(p, lr=0.01),
+    "radam": lambda p: tg.optim.RAdam(p, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
 }
 
 

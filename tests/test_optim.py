@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import tinygrad_lite as tg
 from tests.devices import DEVICES
 from tinygrad_lite import backend, graph
-from tinygrad_lite.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from tinygrad_lite.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
 Array = NDArray[Any]
 
@@ -84,6 +84,74 @@ def adagrad_by_hand(p: Array, gradients: list[Array], lr: float = 1e-2, lr_decay
     return p
 
 
+def adadelta_by_hand(p: Array, gradients: list[Array], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
+                     weight_decay: float = 0, maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    v, u = np.zeros_like(p), np.zeros_like(p)
+    for g in gradients:
+        g = -g if maximize else g
+        g = g + weight_decay * p
+        v = rho * v + (1 - rho) * g**2
+        d = np.sqrt(u + eps) / np.sqrt(v + eps) * g
+        u = rho * u + (1 - rho) * d**2
+        p = p - lr * d
+    return p
+
+
+def adamax_by_hand(p: Array, gradients: list[Array], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
+                   eps: float = 1e-8, weight_decay: float = 0, maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    m, u = np.zeros_like(p), np.zeros_like(p)
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        g = g + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        u = np.maximum(betas[1] * u, np.abs(g) + eps)
+        p = p - lr * m / ((1 - betas[0] ** t) * u)
+    return p
+
+
+def nadam_by_hand(p: Array, gradients: list[Array], lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.999),
+                  eps: float = 1e-8, weight_decay: float = 0, momentum_decay: float = 4e-3,
+                  decoupled_weight_decay: bool = False, maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    mu = [betas[0] * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(1, len(gradients) + 2)]
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            p = p - lr * weight_decay * p
+        else:
+            g = g + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        mean = mu[t] * m / (1 - np.prod(mu[:t + 1])) + (1 - mu[t - 1]) * g / (1 - np.prod(mu[:t]))
+        p = p - lr * mean / (np.sqrt(v / (1 - betas[1] ** t)) + eps)
+    return p
+
+
+def radam_by_hand(p: Array, gradients: list[Array], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                  eps: float = 1e-8, weight_decay: float = 0, decoupled_weight_decay: bool = False,
+                  maximize: bool = False) -> Array:
+    """PyTorch's documented algorithm, step by step."""
+    m, v, s = np.zeros_like(p), np.zeros_like(p), 2 / (1 - betas[1]) - 1
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            p = p - lr * weight_decay * p
+        else:
+            g = g + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        step = m / (1 - betas[0] ** t)
+        r = s - 2 * t * betas[1] ** t / (1 - betas[1] ** t)
+        if r > 5:
+            step = step * np.sqrt((r - 4) * (r - 2) * s / ((s - 4) * (s - 2) * r))
+            step = step * np.sqrt(1 - betas[1] ** t) / (np.sqrt(v) + eps)
+        p = p - lr * step
+    return p
+
+
 CASES: list[tuple[type[Optimizer], Callable[..., Array], dict[str, Any]]] = [
     (SGD, sgd_by_hand, {"lr": 0.1}),
     (SGD, sgd_by_hand, {"lr": 0.1, "maximize": True, "weight_decay": 0.02}),
@@ -103,6 +171,16 @@ CASES: list[tuple[type[Optimizer], Callable[..., Array], dict[str, Any]]] = [
     (Adagrad, adagrad_by_hand, {}),
     (Adagrad, adagrad_by_hand, {"lr": 0.5, "lr_decay": 0.3, "initial_accumulator_value": 0.7, "eps": 1e-3}),
     (Adagrad, adagrad_by_hand, {"lr": 0.5, "weight_decay": 0.1, "maximize": True}),
+    (Adadelta, adadelta_by_hand, {"eps": 1e-3}),
+    (Adadelta, adadelta_by_hand, {"lr": 0.5, "rho": 0.5, "eps": 0.1, "weight_decay": 0.1, "maximize": True}),
+    (Adamax, adamax_by_hand, {}),
+    (Adamax, adamax_by_hand, {"betas": (0.5, 0.7), "eps": 0.1, "weight_decay": 0.1, "maximize": True}),
+    (NAdam, nadam_by_hand, {}),
+    (NAdam, nadam_by_hand, {"lr": 0.1, "betas": (0.5, 0.7), "momentum_decay": 0.3, "weight_decay": 0.1}),
+    (NAdam, nadam_by_hand, {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    (RAdam, radam_by_hand, {}),
+    (RAdam, radam_by_hand, {"lr": 0.1, "betas": (0.5, 0.95), "eps": 0.1, "weight_decay": 0.1, "maximize": True}),
+    (RAdam, radam_by_hand, {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
 each_case = pytest.mark.parametrize(("optimizer", "by_hand", "options"), CASES,
                                     ids=[f"{o.__name__}-{'-'.join(map(str, k))}" for o, _, k in CASES])
@@ -363,8 +441,12 @@ def test_a_captured_step_follows_the_options(optimizer: Any, by_hand: Callable[.
     elif optimizer is RMSprop:
         changes += [{"momentum": 0.9}, {}, {"momentum": 0.5, "alpha": 0.8}, {"centered": True}, {}, {"eps": 1e-3},
                     {"centered": False, "momentum": 0.0}, {}]
-    else:
+    elif optimizer is Adagrad:
         changes += [{"lr_decay": 0.1}, {}, {"eps": 1e-3}, {"lr_decay": 0.0}, {}]
+    elif optimizer is Adadelta:
+        changes += [{"rho": 0.5}, {}, {"eps": 1e-3}]
+    else:
+        changes += [{"betas": (0.5, 0.9)}, {"eps": 1e-3}, {}]
     for change, weights in zip(changes, gradients_for((4,), len(changes)), strict=True):
         for any_optimizer in (o, eager):
             any_optimizer.param_groups[0] |= change

@@ -10,17 +10,14 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer
+from .optimizer import Optimizer, regularized
 
 
 @update("param", "total")
 def shrink(param: Array, grad: Array, total: Array, t: float, lr: float, lr_decay: float, eps: float,
            weight_decay: float | None, maximize: bool) -> None:
     """Step number t of one parameter, with the sum of the squares of its gradients."""
-    if maximize:
-        grad = -grad
-    if weight_decay is not None:
-        grad = grad + weight_decay * param
+    grad = regularized(grad, param, weight_decay, maximize)
     total += grad * grad
     scale = np.sqrt(total)
     scale += eps

@@ -10,7 +10,7 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer
+from .optimizer import Optimizer, regularized
 
 
 @update("param", "mean", "square", "largest")
@@ -18,13 +18,7 @@ def adapt(param: Array, grad: Array, mean: Array, square: Array, largest: Array 
           beta1: float, beta2: float, eps: float, weight_decay: float | None, decoupled: bool,
           maximize: bool) -> None:
     """Step number t of one parameter, with the running means of its gradient and of the square of its gradient."""
-    if maximize:
-        grad = -grad
-    if weight_decay is not None:
-        if decoupled:
-            param *= 1 - lr * weight_decay
-        else:
-            grad = grad + weight_decay * param
+    grad = regularized(grad, param, weight_decay, maximize, lr if decoupled else None)
     change = np.empty_like(param)  # the only temporary: memory is what a step of a large parameter costs
     np.multiply(grad, 1 - beta1, out=change)
     mean *= beta1

@@ -198,10 +198,30 @@ def clear_gradients(parameters: Iterable[Tensor], set_to_none: bool) -> None:
             p.grad.zero_()
 
 
+def regularized(grad: Array, param: Array, weight_decay: float | None, maximize: bool,
+                decoupled_lr: float | None = None) -> Array:
+    """How the arithmetic of a step begins: the gradient, negated or not, plus that of the weight decay.
+
+    With `decoupled_lr` the decay is no part of the gradient; the parameter is shrunk at once.
+    """
+    if maximize:
+        grad = -grad
+    if weight_decay is None:
+        return grad
+    if decoupled_lr is None:
+        return grad + weight_decay * param
+    param *= 1 - decoupled_lr * weight_decay
+    return grad
+
+
+COUNTS = {"step": int, "mu_product": float}
+"""What the state of a parameter has beside arrays: numbers on the host."""
+
+
 def _copy_for(p: Tensor, key: str, value: Any) -> Any:
-    """A value of a saved state as the optimizer keeps it: an array beside its parameter, a count on the host."""
-    if key == "step":
-        return int(value)
+    """A value of a saved state as the optimizer keeps it: an array beside its parameter, a number on the host."""
+    if key in COUNTS:
+        return COUNTS[key](value)
     if not (hasattr(value, "shape") and hasattr(value, "dtype")):
         return copy.deepcopy(value)
     return Tensor(backend.transfer(as_tensor(value).array, backend.of(p.array)).astype(p.dtype))

@@ -10,17 +10,14 @@ import numpy as np
 from .._tensor import Tensor
 from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer
+from .optimizer import Optimizer, regularized
 
 
 @update("param", "square", "mean", "buffer")
 def normalize(param: Array, grad: Array, square: Array, mean: Array | None, buffer: Array | None, lr: float,
               alpha: float, eps: float, momentum: float, weight_decay: float | None, maximize: bool) -> None:
     """One step of one parameter, with the running means of the square of its gradient and, if centered, of that."""
-    if maximize:
-        grad = -grad
-    if weight_decay is not None:
-        grad = grad + weight_decay * param
+    grad = regularized(grad, param, weight_decay, maximize)
     square *= alpha
     square += (1 - alpha) * (grad * grad)
     if mean is None:

@@ -8,17 +8,14 @@ from typing import Any
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..operation import update
-from .optimizer import Optimizer
+from .optimizer import Optimizer, regularized
 
 
 @update("param", "buffer")
 def descend(param: Array, grad: Array, buffer: Array | None, lr: float, momentum: float, share: float | None,
             weight_decay: float | None, nesterov: bool, maximize: bool) -> None:
     """One step of one parameter; `share` is how much of the gradient enters the momentum buffer (None: all)."""
-    if maximize:
-        grad = -grad
-    if weight_decay is not None:
-        grad = grad + weight_decay * param
+    grad = regularized(grad, param, weight_decay, maximize)
     if buffer is not None:
         buffer *= momentum
         buffer += grad if share is None else share * grad
