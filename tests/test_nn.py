@@ -548,10 +548,11 @@ def test_pad() -> None:
         F.pad(tg.from_numpy(x), (1, 1), mode="reflect")
 
 
-def test_the_functions_are_named_as_in_pytorch() -> None:
+def test_every_function_is_listed_and_there() -> None:
     names = """binary_cross_entropy_with_logits cross_entropy dropout linear log_softmax mse_loss one_hot pad relu
                sigmoid softmax tanh"""
-    assert F.__all__ == names.split()
+    assert set(names.split()) <= set(F.__all__)
+    assert len(set(F.__all__)) == len(F.__all__)
     assert all(callable(getattr(F, name)) for name in F.__all__)
 
 
