@@ -14,6 +14,7 @@ import numpy as np
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
+from .activation import softmax
 from .elementwise import where
 from .functions import exp
 from .linalg import matmul
@@ -21,7 +22,7 @@ from .reduce import amax, in_float32, sum
 from .shape import reshape, transpose
 
 
-def masked_softmax(scores, dim):
+def masked_softmax(scores: Array, dim: int) -> Array:
     """e ** scores / sum(e ** scores) along `dim`; zeros where all scores are -inf."""
     top = amax(scores, dim, True)
     e = exp(scores - where(top == -math.inf, 0.0, top))
@@ -57,14 +58,14 @@ def attention(query: Array, key: Array, value: Array, mask: Array | None = None,
 @attention.define
 def _(query, key, value, mask=None, keep=None, scale=1.0):
     scores = matmul(query * scale, transpose(key))
-    weights = masked_softmax(scores if mask is None else scores + mask, -1)
+    weights = softmax(scores, -1) if mask is None else masked_softmax(scores + mask, -1)
     return matmul(weights if keep is None else weights * keep, value)
 
 
 @attention.residual("weights")
 def _(query, key, mask, scale):
     scores = matmul(key, transpose(query * scale))
-    return masked_softmax(scores if mask is None else scores + transpose(mask), -2)
+    return softmax(scores, -2) if mask is None else masked_softmax(scores + transpose(mask), -2)
 
 
 @attention.vjp("query", "key", "value", joint=True)

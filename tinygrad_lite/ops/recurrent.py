@@ -9,6 +9,8 @@ No step at all is a ValueError.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..graph import Array
@@ -21,7 +23,7 @@ from .reduce import in_float32, sum
 from .shape import cat, reshape
 
 
-def stacked(steps):
+def stacked(steps: Sequence[Array]) -> Array:
     """Arrays of one shape, one per step, as one array with the steps along the first axis."""
     return reshape(cat(steps, 0), (len(steps), *steps[0].shape))
 
@@ -115,7 +117,8 @@ def lstm_layer(gates: Array, weight: Array, state: Array) -> Array:
     return np.stack([*states, c]), np.stack(activations), np.stack(cells)
 
 
-def lstm_steps(gates, weight, h, c, projection=None):
+def lstm_steps(gates: Array, weight: Array, h: Array, c: Array,
+               projection: Array = None) -> tuple[list[Array], list[Array], list[Array]]:
     """Activations, cells and states of an LSTM layer, in ops: a list of each, one element per step.
 
     With `projection` W_r, of shape (P, H), h_t = W_r (o_t * tanh(c_t)) has the size P.
