@@ -126,6 +126,13 @@ def scatter_add(target: Any, key: Any, values: Any) -> None:
     of(target).module.add.at(target, key, values)
 
 
+def scratch(array: Any) -> int:
+    """How many elements a buffer should have that is filled and used up block by block: on the host what stays in the
+    cache, on a GPU, where each call must be worth its launch, half a gigabyte of float32.
+    """
+    return 2**19 if of(array) is numpy else 2**27
+
+
 def synchronize(device: str | Backend | None = None) -> None:
     """Wait until the device has done all that was asked of it (a no-op on the CPU)."""
     module = named(device).module

@@ -11,11 +11,12 @@ import builtins
 import inspect
 import json
 import keyword
+import math
 import re
 import textwrap
 from collections.abc import Callable
 from itertools import pairwise
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -267,9 +268,12 @@ class _Writer:
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             argument.annotation = None
         definition.body = [s for s in definition.body if not _is_docstring(s) and not _is_check(s)]
-        loaded = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name)}
         known = function.__globals__ | dict(zip(function.__code__.co_freevars,
                                                 (c.cell_contents for c in function.__closure__ or ()), strict=True))
+        definition = _Members(lambda module, name: self.outside(getattr(known[module], name), f"{module}.{name}", op),
+                              {n for n, x in known.items() if isinstance(x, ModuleType) and x is not np}
+                              ).visit(definition)
+        loaded = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name)}
         local = {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
         local |= {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         there = {n: self.outside(known[n], n, op) for n in loaded - local if n in known}
@@ -285,10 +289,12 @@ class _Writer:
         if value is np:
             return ast.Name("np")
         called, owner = getattr(value, "__name__", ""), getattr(value, "__self__", None)
-        if called and getattr(np, called, None) is value:
+        if called and hasattr(np, called) and value in (getattr(np, called), getattr(math, called, None)):
             return _parsed(f"np.{called}")
         if isinstance(owner, np.ufunc):
             return _parsed(f"np.{owner.__name__}.{called}")
+        if isinstance(value, np.dtype):
+            return _parsed(f"np.dtype({value.name!r})")
         if isinstance(value, FunctionType):
             return ast.Name(self.function(value, op))
         if value is None or isinstance(value, (bool, int, float, str, tuple)):
@@ -332,6 +338,19 @@ class _Fill(ast.NodeTransformer):
         node.keywords = [k for k in node.keywords if k.arg != "like" and not (
             k.arg in ("axis", "keepdims") and isinstance(k.value, ast.Constant)
             and (k.value.value is None or k.value.value is False))]
+        return node
+
+
+class _Members(ast.NodeTransformer):
+    """Puts what `value` makes of them in the place of members of modules, such as dtypes.float32."""
+
+    def __init__(self, value: Callable[[str, str], ast.expr], modules: set[str]) -> None:
+        self.value, self.modules = value, modules
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in self.modules:
+            return self.value(node.value.id, node.attr)
         return node
 
 
@@ -422,6 +441,8 @@ def wrapped(line: str, width: int = WIDTH, inside: bool = False) -> list[str]:
         depth += (c in "([{") - (c in ")]}")
         if line[:i].strip() and (re.match(r" (\+|-|\*|/|@) ", line[i:]) or (c == "," and line[i + 1 :].strip())):
             breaks.append((depth, i + (c == ",")))
+    if not inside and " = " not in line and "return " not in line:  # a loop: nothing to put brackets around
+        breaks = [(d, i) for d, i in breaks if d]
     if not breaks:
         return [line]
     outermost = min(breaks)[0]

@@ -2,12 +2,14 @@
 
 from .activation import log_softmax, relu, softmax
 from .attention import attention
+from .conv import col2im, conv, conv_transpose, conv_weight, im2col
 from .elementwise import abs, add, clamp, div, maximum, minimum, mul, neg, pow, sign, sub, where
 from .functions import cos, exp, log, sigmoid, sin, sqrt, tanh
 from .indexing import gather, getitem, index, index_add, index_put, put, scatter_add
 from .linalg import contract, linear, matmul
 from .logic import bitwise_and, bitwise_not, bitwise_or, eq, ge, gt, le, lt, ne, positive
 from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .pool import max_pool, pool_argmax, pool_gather, pool_scatter, sum_pool, sum_unpool
 from .recurrent import gru_layer, lstm_layer, rnn_layer
 from .reduce import amax, amin, argmax, argmin, logsumexp, mean, sum
 from .shape import cat, clone, copy_to, expand, pad, permute, reshape, sum_to, to_device, to_dtype, transpose
@@ -27,7 +29,11 @@ __all__ = [
     "cat",
     "clamp",
     "clone",
+    "col2im",
     "contract",
+    "conv",
+    "conv_transpose",
+    "conv_weight",
     "copy_to",
     "cos",
     "cross_entropy",
@@ -40,6 +46,7 @@ __all__ = [
     "getitem",
     "gru_layer",
     "gt",
+    "im2col",
     "index",
     "index_add",
     "index_put",
@@ -51,6 +58,7 @@ __all__ = [
     "lstm_layer",
     "lt",
     "matmul",
+    "max_pool",
     "maximum",
     "mean",
     "minimum",
@@ -60,6 +68,9 @@ __all__ = [
     "neg",
     "pad",
     "permute",
+    "pool_argmax",
+    "pool_gather",
+    "pool_scatter",
     "positive",
     "pow",
     "put",
@@ -74,7 +85,9 @@ __all__ = [
     "sqrt",
     "sub",
     "sum",
+    "sum_pool",
     "sum_to",
+    "sum_unpool",
     "tanh",
     "to_device",
     "to_dtype",
