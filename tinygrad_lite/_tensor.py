@@ -528,6 +528,11 @@ class Tensor(graph.Tensor):
     log_softmax = ops.log_softmax
     matmul = ops.matmul
     gather = ops.gather
+    diagonal = ops.diagonal
+    roll = ops.roll
+    tril = ops.tril
+    triu = ops.triu
+    unfold = ops.unfold
     clone = ops.clone
 
     def where(self, condition: Any, other: Any) -> Tensor:
@@ -549,6 +554,50 @@ class Tensor(graph.Tensor):
     split = compositions.split
     chunk = compositions.chunk
     unbind = compositions.unbind
+    addmm = compositions.addmm
+    addmv = compositions.addmv
+    baddbmm = compositions.baddbmm
+    bmm = compositions.bmm
+    broadcast_to = compositions.broadcast_to
+    cross = compositions.cross
+    diag = compositions.diag
+    diag_embed = compositions.diag_embed
+    flip = compositions.flip
+    fliplr = compositions.fliplr
+    flipud = compositions.flipud
+    ger = compositions.ger
+    index_add = compositions.index_add
+    index_copy = compositions.index_copy
+    index_fill = compositions.index_fill
+    index_put = compositions.index_put
+    index_select = compositions.index_select
+    inner = compositions.inner
+    kron = compositions.kron
+    masked_scatter = compositions.masked_scatter
+    masked_select = compositions.masked_select
+    moveaxis = compositions.moveaxis
+    movedim = compositions.movedim
+    mv = compositions.mv
+    narrow = compositions.narrow
+    outer = compositions.outer
+    put = compositions.put
+    ravel = compositions.ravel
+    repeat = compositions.repeat
+    repeat_interleave = compositions.repeat_interleave
+    rot90 = compositions.rot90
+    scatter = compositions.scatter
+    scatter_add = compositions.scatter_add
+    select = compositions.select
+    swapaxes = compositions.swapaxes
+    swapdims = compositions.swapdims
+    t = compositions.t
+    take = compositions.take
+    take_along_dim = compositions.take_along_dim
+    tensor_split = compositions.tensor_split
+    tile = compositions.tile
+    trace = compositions.trace
+    unflatten = compositions.unflatten
+    vdot = compositions.vdot
     equal = compositions.equal
     allclose = compositions.allclose
 
@@ -578,15 +627,6 @@ class Tensor(graph.Tensor):
     def permute(self, *axes: Any, dims: Any = None) -> Tensor:
         """With the axes in another order, given one by one or as one tuple; a view."""
         return ops.permute(self, tuple(_sizes(axes) if dims is None else dims))  # type: ignore[no-any-return]
-
-    def t(self) -> Tensor:
-        """The transpose of a matrix; a view.
-
-        Raises RuntimeError for more than two axes.
-        """
-        if self.ndim > 2:
-            raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
-        return self.reshape(self.shape) if self.ndim < 2 else ops.transpose(self, 0, 1)
 
     @property
     def T(self) -> Tensor:
@@ -653,6 +693,54 @@ class Tensor(graph.Tensor):
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """Limit the elements to [min, max]; return self."""
         return inplace.write(self, ops.clamp(self, min, max))
+
+    def scatter_(self, dim: _int, index: Any, src: Any = None, *, value: Any = None) -> Self:
+        """Overwrite the elements at the indices along `dim`, see `scatter`; return self."""
+        return inplace.write(self, compositions.scatter(self, dim, index, src, value=value))
+
+    def scatter_add_(self, dim: _int, index: Any, src: Any) -> Self:
+        """Add to the elements at the indices along `dim`, see `scatter_add`; return self."""
+        return inplace.write(self, compositions.scatter_add(self, dim, index, src))
+
+    def index_add_(self, dim: _int, index: Any, source: Any, *, alpha: Any = 1) -> Self:
+        """Add to the slices at the indices of a vector, see `index_add`; return self."""
+        return inplace.write(self, compositions.index_add(self, dim, index, source, alpha=alpha))
+
+    def index_copy_(self, dim: _int, index: Any, source: Any) -> Self:
+        """Overwrite the slices at the indices of a vector, see `index_copy`; return self."""
+        return inplace.write(self, compositions.index_copy(self, dim, index, source))
+
+    def index_fill_(self, dim: _int, index: Any, value: Any) -> Self:
+        """Fill the slices at the indices of a vector, see `index_fill`; return self."""
+        return inplace.write(self, compositions.index_fill(self, dim, index, value))
+
+    def index_put_(self, indices: Any, values: Any, accumulate: _bool = False) -> Self:
+        """Overwrite (or add to) the elements at index arrays, see `index_put`; return self."""
+        return inplace.write(self, compositions.index_put(self, indices, values, accumulate))
+
+    def put_(self, index: Any, source: Any, accumulate: _bool = False) -> Self:
+        """Overwrite (or add to) the elements at indices of the flattened tensor, see `put`; return self."""
+        return inplace.write(self, compositions.put(self, index, source, accumulate))
+
+    def masked_scatter_(self, mask: Any, source: Any) -> Self:
+        """Overwrite the elements where `mask` holds with the first ones of `source`; return self."""
+        return inplace.write(self, compositions.masked_scatter(self, mask, source))
+
+    def fill_diagonal_(self, fill_value: Any, wrap: _bool = False) -> Self:
+        """Overwrite the elements whose indices are all equal; with `wrap` a tall matrix starts anew; return self."""
+        return inplace.write(self, compositions.fill_diagonal(self, fill_value, wrap))
+
+    def tril_(self, diagonal: _int = 0) -> Self:
+        """Overwrite what is above a diagonal with 0; return self."""
+        return inplace.write(self, ops.tril(self, diagonal))
+
+    def triu_(self, diagonal: _int = 0) -> Self:
+        """Overwrite what is below a diagonal with 0; return self."""
+        return inplace.write(self, ops.triu(self, diagonal))
+
+    def addmm_(self, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Self:
+        """Overwrite with beta * self + alpha * (mat1 @ mat2); return self."""
+        return inplace.write(self, compositions.addmm(self, mat1, mat2, beta=beta, alpha=alpha))
 
     def masked_fill_(self, mask: Any, value: Any) -> Self:
         """Overwrite the elements where `mask` holds with `value`; return self."""

@@ -510,6 +510,7 @@ def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
 
 RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rule in (
     (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.exp, _exp), (ops.expand, _same),
-    (ops.index_add, _at_classes), (ops.mean, _mean), (ops.mul, _mul), (ops.neg, _neg), (ops.pow, _pow),
-    (ops.put, _put), (ops.reshape, _same), (ops.scatter_add, _at_classes), (ops.sub, _sub), (ops.sum, _sum),
+    (ops.index_backward, _at_classes), (ops.mean, _mean), (ops.mul, _mul), (ops.neg, _neg), (ops.pow, _pow),
+    (ops.slice_backward, _put), (ops.reshape, _same), (ops.gather_backward, _at_classes),
+    (ops.sub, _sub), (ops.sum, _sum),
     (ops.sum_to, _sum_to), (ops.transpose, _transpose))}

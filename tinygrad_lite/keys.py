@@ -25,9 +25,15 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             continue
         if isinstance(part, graph.Tensor):
             is_array = part.array.ndim > 0 or part.array.dtype.kind == "b"
+            if part.array.dtype.itemsize < 4 and part.array.dtype.kind in "iu":  # PyTorch takes uint8 for a mask
+                raise IndexError(f"tensors used as indices must be int32, int64 or bool, got {part.array.dtype}: "
+                                 "use .long() for indices, .bool() for a mask")
             if not is_array:
                 part = operator.index(part)  # type: ignore[arg-type]
-        elif isinstance(part, (bool, np.bool_, list)):
+        elif isinstance(part, (bool, np.bool_, list, tuple, range)):
+            if isinstance(part, (list, tuple)) and any(_means_a_tuple(x) for x in part):
+                raise IndexError("a list with Tensors, slices, None or Ellipsis is no index: use x[tuple(key)] if each "
+                                 "is for an axis, or one tensor of the indices")
             part, is_array = np.asarray(part), True
             if part.dtype.kind == "f" and not part.size:
                 part = part.astype(np.int64)
@@ -47,6 +53,11 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
         if is_array:
             arrays.append(part)
     return tuple(template), arrays
+
+
+def _means_a_tuple(part: Any) -> bool:
+    """Whether PyTorch would take a list with this part for a tuple of indices, one for each axis."""
+    return part is None or part is Ellipsis or isinstance(part, (slice, graph.Tensor))
 
 
 def get(x: Any, key: Any) -> Any:

@@ -37,6 +37,7 @@ SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
     (ops.argmax, "np.argmax(input, axis=dim, keepdims=keepdim)"),
     (ops.argmin, "np.argmin(input, axis=dim, keepdims=keepdim)"),
     (ops.clone, "np.copy(input)"),
+    (ops.contract, "np.einsum(equation, *operands, optimize=True)"),
     (ops.expand, "np.broadcast_to(input, shape)"),
     (ops.getitem, "input[key]"),
     (ops.index, "input[key]"),
@@ -89,8 +90,8 @@ def index_put(x, values, key):  # type: ignore[no-untyped-def]
 
 
 FUNCTIONS: dict[Op, Callable[..., Any]] = {f.op: function for f, function in (
-    (ops.softmax, softmax), (ops.log_softmax, log_softmax), (ops.gather, gather), (ops.scatter_add, scatter_add),
-    (ops.put, put), (ops.index_add, index_add), (ops.index_put, index_put))}
+    (ops.softmax, softmax), (ops.log_softmax, log_softmax), (ops.gather, gather), (ops.gather_backward, scatter_add),
+    (ops.slice_backward, put), (ops.index_backward, index_add), (ops.index_put, index_put))}
 """The same for functions: these are written into the source instead of the op's own."""
 
 
@@ -186,7 +187,11 @@ class _Writer:
         name = self.function(FUNCTIONS.get(e.op, e.op.forward), e.op)
         settings = [ast.keyword(n, given[n]) for n, xs in zip(e.op.settings, e.settings[0], strict=True)
                     if repr(xs) != repr(usual[n])]
-        call: ast.expr = ast.Call(ast.Name(name), [given[o] for o in e.op.operands if o in given], settings)
+        operands = [o for o in e.op.operands if o in given]
+        first_setting = [*usual].index(e.op.settings[0]) if e.op.settings else len(operands)
+        ordered = len(operands) if e.op in FUNCTIONS else first_setting  # what comes after a setting goes by name
+        settings += [ast.keyword(o, given[o]) for o in operands[ordered:]]
+        call: ast.expr = ast.Call(ast.Name(name), [given[o] for o in operands[:ordered]], settings)
         return ast.Subscript(call, ast.Constant(0)) if e.op.residuals else call
 
     def scaled(self, e: Expr) -> ast.expr | None:

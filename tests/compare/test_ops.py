@@ -242,7 +242,7 @@ def advanced_keys(draw: st.DrawFn) -> tuple[tuple[int, ...], str]:
     axis = 0
     while axis < len(shape):
         n = shape[axis]
-        kind = draw(st.sampled_from(["int", "slice", "array", "array", "mask", "none", "stop"]))
+        kind = draw(st.sampled_from("int slice array array list range mask none bool stop".split()))
         if kind == "int":
             parts.append(str(draw(st.integers(-n, n - 1))))
         elif kind == "slice":
@@ -252,8 +252,13 @@ def advanced_keys(draw: st.DrawFn) -> tuple[tuple[int, ...], str]:
             parts.append(f"T.tensor({full.tolist()}, dtype=T.int64)")
         elif kind == "mask":
             parts.append(f"T.tensor({draw(st.lists(st.booleans(), min_size=n, max_size=n))})")
-        elif kind == "none":
-            parts.append("None")
+        elif kind == "list":
+            row = draw(st.lists(st.integers(-n, n - 1), min_size=2, max_size=2))
+            parts.append(draw(st.sampled_from([str(row), f"[{row}, {row}]"])))
+        elif kind == "range":
+            parts.append(f"range({draw(st.integers(1, min(n, 2)))})")
+        elif kind in ("none", "bool"):
+            parts.append("None" if kind == "none" else draw(st.sampled_from(["True", "False", "T.tensor(True)"])))
             continue
         else:
             break
@@ -268,6 +273,15 @@ def advanced_keys(draw: st.DrawFn) -> tuple[tuple[int, ...], str]:
 def test_indexing_with_arrays(case: tuple[tuple[int, ...], str]) -> None:
     shape, key = case
     agree(f"a[{key},]", [filled(shape)])
+
+
+@given(advanced_keys())
+def test_assignment_with_arrays(case: tuple[tuple[int, ...], str]) -> None:
+    """Of one number: which of several values for one place is written is not defined."""
+    shape, key = case
+    for text in ("::2", ":-1", "1:", ":"):  # outside of brackets a slice has a name
+        key = key.replace(text, repr(eval(f"np.s_[{text}]")).replace(":", ""))
+    agree(f"[x := a * 1, x.__setitem__(({key},), b), x][2]", [filled(shape), filled(())])
 
 
 @given(st.data())

@@ -28,7 +28,7 @@ def _(make: Maker) -> Arguments:
     return {"input": make.numbers(shape), "key": basic_key(make, shape)}
 
 
-def put(input: Array, shape: Shape, key: Any) -> Array:
+def slice_backward(input: Array, shape: Shape, key: Any) -> Array:
     """Number the places of the result; those that the key takes hold the input, the others 0."""
     places = np.arange(math.prod(shape)).reshape(shape)[key]
     result = np.zeros(math.prod(shape))
@@ -37,7 +37,7 @@ def put(input: Array, shape: Shape, key: Any) -> Array:
     return result.reshape(shape)
 
 
-@case("put", oracle=put)
+@case("slice_backward", oracle=slice_backward)
 def _(make: Maker) -> Arguments:
     shape = make.shape()
     key = basic_key(make, shape)
@@ -76,7 +76,7 @@ def _(make: Maker) -> Arguments:
     return {"input": make.numbers(shape), "indices": indices, "key": key}
 
 
-def index_add(input: Array, indices: Any, shape: Shape, key: Any) -> Array:
+def index_backward(input: Array, indices: Any, shape: Shape, key: Any) -> Array:
     """Number the places of the result, and add each element of the input to its place."""
     places = np.arange(math.prod(shape)).reshape(shape)[filled(key, indices)]
     result = np.zeros(math.prod(shape))
@@ -85,7 +85,7 @@ def index_add(input: Array, indices: Any, shape: Shape, key: Any) -> Array:
     return result.reshape(shape)
 
 
-@case("index_add", oracle=index_add)
+@case("index_backward", oracle=index_backward)
 def _(make: Maker) -> Arguments:
     shape = make.shape(1)
     indices, key = array_key(make, shape)
@@ -133,7 +133,7 @@ def _(make: Maker) -> Arguments:
     return {"input": make.numbers(shape), "dim": dim, "index": gather_index(make, shape, dim)}
 
 
-def scatter_add(input: Array, dim: int, index: Array, shape: Shape) -> Array:
+def gather_backward(input: Array, dim: int, index: Array, shape: Shape) -> Array:
     """out[i][index[i][j][k]][k] += input[i][j][k], element by element."""
     result = np.zeros(shape)
     for place in np.ndindex(index.shape):
@@ -144,9 +144,71 @@ def scatter_add(input: Array, dim: int, index: Array, shape: Shape) -> Array:
     return result
 
 
-@case("scatter_add", oracle=scatter_add)
+@case("gather_backward", oracle=gather_backward)
 def _(make: Maker) -> Arguments:
     shape = make.shape(empty=False)
     dim = make.dim(len(shape))
     index = gather_index(make, shape, dim)
     return {"input": make.numbers(index.shape), "dim": dim, "index": index, "shape": shape}
+
+
+def scatter(input: Array, dim: int, index: Array, src: Any) -> Array:
+    """out[i][index[i][j][k]][k] = src[i][j][k], element by element."""
+    result = np.array(input)
+    for place in np.ndindex(index.shape):
+        target = list(place)
+        if target:
+            target[dim] = index[place]
+        result[tuple(target)] = src if np.ndim(src) == 0 and not isinstance(src, np.ndarray) else src[place]
+    return result
+
+
+@case("scatter", oracle=scatter)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(empty=False)
+    dim = make.dim(len(shape))
+    index = gather_index(make, shape, dim)
+    if shape:  # which of several values for one place is written is not defined
+        order = np.argsort(make.rng.random(shape), dim)
+        index = order[tuple(slice(0, min(n, m)) for n, m in zip(index.shape, shape, strict=True))]
+    return {"input": make.numbers(shape), "dim": dim, "index": index,
+            "src": make.choose(make.numbers(index.shape), make.numbers(index.shape), 2.5)}  # fmt: skip
+
+
+def masked_scatter(input: Array, mask: Array, source: Array) -> Array:
+    """The elements of the source, one after another."""
+    result, values = np.array(input), iter(source.flat)
+    for place in np.ndindex(input.shape):
+        if mask[place]:
+            result[place] = next(values)
+    return result
+
+
+@case("masked_scatter", oracle=masked_scatter)
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    return {"input": make.numbers(shape), "mask": make.booleans(shape),
+            "source": make.numbers((math.prod(shape) + make.choose(0, 2),))}  # fmt: skip
+
+
+def searchsorted(sorted_sequence: Array, input: Array, right: bool) -> Array:
+    """Count, element by element."""
+    result = np.zeros(input.shape, np.int64)
+    for place in np.ndindex(input.shape):
+        row = sorted_sequence if sorted_sequence.ndim == 1 else sorted_sequence[place[:-1]]
+        result[place] = sum(s <= input[place] if right else s < input[place] for s in row)
+    return result
+
+
+@case("searchsorted", oracle=searchsorted)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(1, 2)
+    lead = make.choose((), shape[:-1])
+    sequence = np.sort(make.integers(0, 5, (*lead, 4)) * 1.0)
+    return {"sorted_sequence": sequence, "input": make.integers(0, 6, shape) * 1.0,
+            "right": make.choose(False, True)}  # fmt: skip
+
+
+@case("repeated_indices", oracle=lambda repeats: np.repeat(np.arange(len(repeats)), repeats))
+def _(make: Maker) -> Arguments:
+    return {"repeats": make.integers(0, 4, make.shape(1, 1))}

@@ -46,8 +46,9 @@ def contract(operands: Sequence[Array], equation: str) -> Array:
 
 @case("contract", oracle=contract)
 def _(make: Maker) -> Arguments:
-    equation = make.choose("ij,jk->ik", "ij,jk->ki", "bij,bjk->bik", "i,i->", "i,j->ij", "ij->ji", "ij->i", "ij->",
-                           "ij,ij,j->i", "i,i,i->i", "ijk,k->ji", "ij,kl->jk", ",i->i", "i,->")  # fmt: skip
+    equation = make.choose("ij,jk->ik", "ij,jk->ki", "bij,bjk->bik", "i,i->", "i,j->ij", "ij,ij->ji",
+                           "ij,j->", "bil,blkj->kbij", "ij,ij,j->i", "i,i,i->i", "ijk,k->ji", "ij,kl->jk", ",i->i",
+                           "i,->")  # fmt: skip
     sizes = {letter: make.choose(2, 3, 1) for letter in "bijkl"}
     terms = equation.partition("->")[0].split(",")
     return {"operands": [make.numbers(tuple(sizes[c] for c in term)) for term in terms], "equation": equation}

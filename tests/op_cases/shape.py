@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,115 @@ def _(make: Maker) -> Arguments:
     pairs = make.choose(*range(len(shape) + 1))
     widths = [make.choose(0, 1, 2) if shape[-1 - k // 2] < 2 else make.choose(1, 0, 2, -1) for k in range(2 * pairs)]
     return {"input": make.numbers(shape), "pad": widths, "value": make.choose(0.0, 1.5)}
+
+
+@case("flip", oracle=lambda input, dims: np.flip(input, tuple(dims) if isinstance(dims, (tuple, list)) else dims))
+def _(make: Maker) -> Arguments:
+    shape = make.shape(1)
+    return {"input": make.numbers(shape), "dims": make.choose(make.dim(len(shape)), make.dims(len(shape)) or ())}
+
+
+def roll(input: Array, shifts: Any, dims: Any) -> Array:
+    """Element by element: what stood at i stands at i + shift."""
+    if dims is None:
+        return roll(input.reshape(-1), shifts, 0).reshape(input.shape)
+    result = np.array(input)
+    for shift, dim in zip(*([x] if isinstance(x, int) else x for x in (shifts, dims)), strict=True):
+        before = np.array(result)
+        for i in range(input.shape[dim]):
+            np.moveaxis(result, dim, 0)[(i + shift) % input.shape[dim]] = np.moveaxis(before, dim, 0)[i]
+    return result
+
+
+@case("roll", oracle=roll)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(1)
+    shift = make.choose(1, 0, -2, 7)
+    dims = make.choose(make.dim(len(shape)), None, [make.dim(len(shape)), make.dim(len(shape))])
+    return {"input": make.numbers(shape), "shifts": (shift, 1) if isinstance(dims, list) else shift, "dims": dims}
+
+
+def triangle(keep: Callable[[int, int], bool]) -> Callable[..., Array]:
+    """The oracle of tril and triu: each element, or 0 where `keep` of its column - row and the diagonal is false."""
+
+    def oracle(input: Array, diagonal: int) -> Array:
+        result = np.zeros(input.shape)
+        for *batch, i, j in np.ndindex(input.shape):
+            if keep(j - i, diagonal):
+                result[(*batch, i, j)] = input[(*batch, i, j)]
+        return result
+
+    return oracle
+
+
+@case("tril", oracle=triangle(operator.le))
+@case("triu", oracle=triangle(operator.ge))
+def _(make: Maker) -> Arguments:
+    return {"input": make.numbers(make.shape(2)), "diagonal": make.choose(0, 1, -1, 2, -5)}
+
+
+def two_dims(make: Maker, ndim: int) -> dict[str, int]:
+    """Two different axes, as dim1 and dim2."""
+    first, second = (int(d) for d in make.rng.permutation(ndim)[:2])
+    return {"dim1": first - ndim * make.choose(0, 1), "dim2": second - ndim * make.choose(0, 1)}
+
+
+@case("diagonal")
+def _(make: Maker) -> Arguments:
+    shape = make.shape(2)
+    return {"input": make.numbers(shape), "offset": make.choose(0, 1, -1, 3, -3), **two_dims(make, len(shape))}
+
+
+def diagonal_backward(input: Array, shape: Shape, offset: int, dim1: int, dim2: int) -> Array:
+    """Number the places of the result; those on the diagonal hold the input, the others 0."""
+    places = np.diagonal(np.arange(math.prod(shape)).reshape(shape), offset, dim1, dim2)
+    result = np.zeros(math.prod(shape))
+    for place, value in zip(places.flat, input.flat, strict=True):
+        result[place] = value
+    return result.reshape(shape)
+
+
+@case("diagonal_backward", oracle=diagonal_backward)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(2)
+    settings = {"offset": make.choose(0, 1, -1), **two_dims(make, len(shape))}
+    taken = np.diagonal(np.zeros(shape), *settings.values()).shape
+    return {"input": make.numbers(taken), "shape": shape, **settings}
+
+
+def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
+    """One window after another."""
+    x = np.moveaxis(input, dimension, -1) if input.ndim else input.reshape(1)
+    windows = [x[..., start : start + size] for start in range(0, x.shape[-1] - size + 1, step)]
+    stacked = np.stack(windows, -2) if input.ndim else windows[0]
+    return np.moveaxis(stacked, -2, dimension % input.ndim) if input.ndim else stacked
+
+
+@case("unfold", oracle=unfold)
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    dim = make.dim(len(shape))
+    n = shape[dim] if shape else 1
+    return {"input": make.numbers(shape), "dimension": dim, "size": make.choose(*range(n + 1)),
+            "step": make.choose(1, 2, 3)}  # fmt: skip
+
+
+def unfold_backward(input: Array, shape: Shape, dimension: int, size: int, step: int) -> Array:
+    """Each element of each window added to the place that it was taken from."""
+    places = unfold(np.arange(math.prod(shape)).reshape(shape), dimension, size, step)
+    result = np.zeros(math.prod(shape))
+    for place, value in zip(places.flat, input.flat, strict=True):
+        result[place] += value
+    return result.reshape(shape)
+
+
+@case("unfold_backward", oracle=unfold_backward)
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    dim = make.dim(len(shape))
+    settings = {"dimension": dim, "size": make.choose(*range((shape[dim] if shape else 1) + 1)),
+                "step": make.choose(1, 2, 3)}  # fmt: skip
+    return {"input": make.numbers(unfold(np.zeros(shape), **settings).shape), "shape": shape, **settings}
 
 
 @case("copy_to", oracle=lambda input, source: source + 0 * input)

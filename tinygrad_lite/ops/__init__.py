@@ -5,14 +5,46 @@ from .attention import attention
 from .conv import col2im, conv, conv_transpose, conv_weight, im2col
 from .elementwise import abs, add, clamp, div, maximum, minimum, mul, neg, pow, sign, sub, where
 from .functions import cos, exp, log, sigmoid, sin, sqrt, tanh
-from .indexing import gather, getitem, index, index_add, index_put, put, scatter_add
+from .indexing import (
+    gather,
+    gather_backward,
+    getitem,
+    index,
+    index_backward,
+    index_put,
+    masked_scatter,
+    repeated_indices,
+    scatter,
+    searchsorted,
+    slice_backward,
+)
 from .linalg import contract, linear, matmul
 from .logic import bitwise_and, bitwise_not, bitwise_or, eq, ge, gt, le, lt, ne, positive
 from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .pool import max_pool, pool_argmax, pool_gather, pool_scatter, sum_pool, sum_unpool
 from .recurrent import gru_layer, lstm_layer, rnn_layer
 from .reduce import amax, amin, argmax, argmin, logsumexp, mean, sum
-from .shape import cat, clone, copy_to, expand, pad, permute, reshape, sum_to, to_device, to_dtype, transpose
+from .shape import (
+    cat,
+    clone,
+    copy_to,
+    diagonal,
+    diagonal_backward,
+    expand,
+    flip,
+    pad,
+    permute,
+    reshape,
+    roll,
+    sum_to,
+    to_device,
+    to_dtype,
+    transpose,
+    tril,
+    triu,
+    unfold,
+    unfold_backward,
+)
 
 __all__ = [
     "abs",
@@ -37,18 +69,22 @@ __all__ = [
     "copy_to",
     "cos",
     "cross_entropy",
+    "diagonal",
+    "diagonal_backward",
     "div",
     "eq",
     "exp",
     "expand",
+    "flip",
     "gather",
+    "gather_backward",
     "ge",
     "getitem",
     "gru_layer",
     "gt",
     "im2col",
     "index",
-    "index_add",
+    "index_backward",
     "index_put",
     "le",
     "linear",
@@ -57,6 +93,7 @@ __all__ = [
     "logsumexp",
     "lstm_layer",
     "lt",
+    "masked_scatter",
     "matmul",
     "max_pool",
     "maximum",
@@ -73,14 +110,17 @@ __all__ = [
     "pool_scatter",
     "positive",
     "pow",
-    "put",
     "relu",
+    "repeated_indices",
     "reshape",
     "rnn_layer",
-    "scatter_add",
+    "roll",
+    "scatter",
+    "searchsorted",
     "sigmoid",
     "sign",
     "sin",
+    "slice_backward",
     "softmax",
     "sqrt",
     "sub",
@@ -92,5 +132,9 @@ __all__ = [
     "to_device",
     "to_dtype",
     "transpose",
+    "tril",
+    "triu",
+    "unfold",
+    "unfold_backward",
     "where",
 ]

@@ -6,6 +6,7 @@ arrays are operands of the op, so that whoever reads the graph sees them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from .. import backend, dtypes
 from ..graph import Array
 from ..operation import op
+from .elementwise import where
+from .shape import pad, reshape
 
 Key = Any
 
@@ -26,18 +29,18 @@ def getitem(input: Array, key: Key) -> Array:
 
 @getitem.vjp("input")
 def _(g, input_shape, key):
-    return put(g, input_shape, key)
+    return slice_backward(g, input_shape, key)
 
 
 @op(tex=r"\operatorname{{put}}({input}, [{key}])", promotion="none")
-def put(input: Array, shape: tuple[int, ...], key: Key) -> Array:
+def slice_backward(input: Array, shape: tuple[int, ...], key: Key) -> Array:
     """The transpose of `getitem`: zeros of `shape` with `input` at `key`."""
     result = np.zeros(shape, input.dtype, like=input)
     result[key] = input
     return result
 
 
-@put.vjp("input")
+@slice_backward.vjp("input")
 def _(g, key):
     return getitem(g, key)
 
@@ -65,18 +68,18 @@ def index(input: Array, indices: Sequence[Array], key: tuple[Any, ...]) -> Array
 
 @index.vjp("input")
 def _(g, input_shape, indices, key):
-    return index_add(g, indices, input_shape, key)
+    return index_backward(g, indices, input_shape, key)
 
 
 @op(tex=r"\operatorname{{index\_add}}({input}, {indices})", promotion="none")
-def index_add(input: Array, indices: Sequence[Array], shape: tuple[int, ...], key: tuple[Any, ...]) -> Array:
+def index_backward(input: Array, indices: Sequence[Array], shape: tuple[int, ...], key: tuple[Any, ...]) -> Array:
     """The transpose of `index`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
     result = np.zeros(shape, input.dtype, like=input)
     backend.scatter_add(result, fill_in(key, indices), input)
     return result
 
 
-@index_add.vjp("input")
+@index_backward.vjp("input")
 def _(g, indices, key):
     return index(g, indices, key)
 
@@ -116,20 +119,97 @@ def gather(input: Array, dim: int, index: Array) -> Array:
 
 @gather.vjp("input")
 def _(g, dim, index, input_shape):
-    return scatter_add(g, dim, index, input_shape)
+    return gather_backward(g, dim, index, input_shape)
 
 
 @op(tex=r"\operatorname{{scatter\_add}}_{{{dim}}}({input}, {index})", promotion="none")
-def scatter_add(input: Array, dim: int, index: Array, shape: tuple[int, ...]) -> Array:
+def gather_backward(input: Array, dim: int, index: Array, shape: tuple[int, ...]) -> Array:
     """The transpose of `gather`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
     result = np.zeros(shape or (1,), input.dtype, like=input)
     backend.scatter_add(result, along(result.shape, dim, index), input)
     return result.reshape(shape)
 
 
-@scatter_add.vjp("input")
+@gather_backward.vjp("input")
 def _(g, dim, index):
     return gather(g, dim, index)
+
+
+@op(tex=r"\operatorname{{scatter}}_{{{dim}}}({input}, {index}, {src})", promotion="none")
+def scatter(input: Array, dim: int, index: Array, src: Array) -> Array:
+    """A copy of `input` with `src`, an array in the shape of `index` or a number, at the indices: out[i][index[i][j]] =
+    src[i][j] for dim = 1.
+
+    Raises as `gather`.
+    """
+    if index.size and index.min() < 0:  # NumPy would count from the end
+        raise IndexError(f"index {index.min()} is out of bounds for dimension {dim} with size {input.shape[dim]}")
+    result = input.copy().reshape(input.shape or (1,))
+    result[along(result.shape, dim, index)] = src
+    return result.reshape(input.shape)
+
+
+@scatter.vjp("input")
+def _(g, dim, index):
+    return scatter(g, dim, index, 0.0)
+
+
+@scatter.vjp("src")
+def _(g, dim, index):
+    return gather(g, dim, index)
+
+
+@op(tex=r"\operatorname{{masked\_scatter}}({input}, {mask}, {source})", promotion="none")
+def masked_scatter(input: Array, mask: Array, source: Array) -> Array:
+    """A copy of `input` in which the elements where `mask` holds are the first ones of `source`.
+
+    Raises RuntimeError if `source` has fewer.
+    """
+    count = int(mask.sum())
+    if count > source.size:
+        raise RuntimeError(f"masked_scatter: expected self to have {count} elements or fewer, got {source.size}")
+    result = input.copy()
+    result[mask] = source.reshape(-1)[:count]
+    return result
+
+
+@masked_scatter.vjp("input")
+def _(g, mask):
+    return where(mask, 0.0, g)
+
+
+@masked_scatter.vjp("source")
+def _(g, mask, source_shape):
+    taken = index(g, [mask], (ARRAY,))
+    return reshape(pad(taken, (0, math.prod(source_shape) - taken.shape[0])), source_shape)
+
+
+@op(tex=r"\operatorname{{searchsorted}}({sorted_sequence}, {input})", promotion="none")
+def searchsorted(sorted_sequence: Array, input: Array, right: bool = False) -> Array:
+    """How many elements of the sequence's last axis are smaller than (with `right`: at most) each of `input`; int64.
+
+    Raises RuntimeError unless the sequence is a vector or the shapes are equal apart from the last axis.
+    """
+    if sorted_sequence.ndim == 1:
+        return np.searchsorted(sorted_sequence, input, "right" if right else "left")
+    if sorted_sequence.ndim != input.ndim or sorted_sequence.shape[:-1] != input.shape[:-1]:
+        raise RuntimeError("searchsorted: the sequence must be a vector or agree with the input apart from the last "
+                           f"axis, got shapes {sorted_sequence.shape} and {input.shape}")
+    smaller = np.less_equal if right else np.less
+    return np.sum(smaller(sorted_sequence[..., None, :], input[..., :, None]), -1)
+
+
+@op(tex=r"\operatorname{{repeated\_indices}}({repeats})", promotion="none")
+def repeated_indices(repeats: Array) -> Array:
+    """repeats_0 times 0, repeats_1 times 1, and so on.
+
+    Raises RuntimeError for repeats that are no vector of integers, or negative.
+    """
+    if repeats.ndim != 1 or repeats.dtype.kind not in "iu" or (repeats.size and repeats.min() < 0):
+        raise RuntimeError("repeat_interleave: repeats must be a vector of integers that are not negative")
+    ends = np.cumsum(repeats)
+    count = int(ends[-1]) if ends.size else 0
+    return np.searchsorted(ends, np.arange(count, like=repeats), "right")
 
 
 def along(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
