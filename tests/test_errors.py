@@ -36,7 +36,7 @@ def test_a_failing_call_names_op_operands_shapes_and_dtypes() -> None:
     assert notes(ValueError, lambda: tg.cat([a, tg.ones(3, 2)])) == [
         "in cat(tensors: [float32 (2, 3), float32 (3, 2)], dim=0)"]  # fmt: skip
     (note,) = notes(np.exceptions.AxisError, lambda: a.sum(2))
-    assert note == "in sum(input: float32 (2, 3), dim=2, keepdim=False)"
+    assert note == "in sum(input: float32 (2, 3), dim=2, keepdim=False, dtype=None)"
 
 
 def test_numpys_own_text_stays() -> None:

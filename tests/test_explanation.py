@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tests.networks import Network, networks
-from tinygrad_lite import expression
+from tinygrad_lite import expression, ops
 from tinygrad_lite.explanation import Explanation, explain
 from tinygrad_lite.expression import Algebra, evaluate, parts_of
 from tinygrad_lite.graph import Array
@@ -192,8 +192,8 @@ def test_what_is_detached_is_noted() -> None:
 
 def test_equations_that_do_not_say_what_ran_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     X, _, W = scores_and_targets()
-    wrong = lambda algebra, e: None if e.args[1].number else algebra.apply(tg.sub, e.args)  # noqa: E731
-    monkeypatch.setitem(expression.RULES, tg.add.op, wrong)
+    wrong = lambda algebra, e: None if e.args[1].number else algebra.apply(ops.sub, e.args)  # noqa: E731
+    monkeypatch.setitem(expression.RULES, ops.add.op, wrong)
     monkeypatch.setattr(expression, "agree", lambda x, y: True)
     with pytest.raises(ValueError, match="the equation found for L does not say what ran"):
         explain(lambda X: (X @ W + W[0]).sum(), X, names={"W": W})
@@ -396,3 +396,19 @@ def test_the_documentation_shows_what_comes() -> None:
     examples = doctest.DocTestParser().get_doctest(text, {}, "explain.md", str(path), 0)
     results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(examples)
     assert (results.failed, results.attempted) == (0, 9)
+
+
+def test_running_statistics_are_no_part_of_the_equations() -> None:
+    model = tg.nn.Sequential(tg.nn.Linear(3, 4, bias=False), tg.nn.BatchNorm1d(4), tg.nn.Linear(4, 2))
+    X, t = tg.randn(5, 3, generator=tg.Generator(0)), tg.tensor([0, 1, 1, 0, 1])
+    printed = str(tg.explain(lambda X, t: tg.nn.functional.cross_entropy(model(X), t), X, t, names=model))
+    assert "L " in printed
+    assert "running" not in printed
+
+    def loss(X: tg.Tensor) -> Any:  # what is written is read
+        statistic = tg.zeros(3)
+        statistic.copy_(X.detach().mean(0))
+        return model(X - statistic).sum()
+
+    with pytest.raises(ValueError, match="writes in place"):
+        tg.explain(loss, X, names=model)

@@ -395,8 +395,7 @@ class Tensor(graph.Tensor):
         if device is not None and backend.named(device) is not backend.of(self.array):
             result = ops.to_device(result, backend.named(device).device)
         if dtype is not None and np.dtype(dtype) != self.array.dtype:
-            floating = np.dtype(dtype).kind == "f"
-            result = ops.to_dtype(result if floating else result.detach(), np.dtype(dtype))  # integers end the graph
+            result = ops.to_dtype(result, np.dtype(dtype))
         return ops.clone(result) if copying and result is self else result
 
     def cpu(self) -> Tensor:
@@ -456,6 +455,11 @@ class Tensor(graph.Tensor):
     __and__ = ops.bitwise_and
     __or__ = ops.bitwise_or
     __invert__ = ops.bitwise_not
+    __xor__ = ops.bitwise_xor
+    __floordiv__ = ops.floor_divide
+    __mod__ = ops.remainder
+    __lshift__ = ops.bitwise_left_shift
+    __rshift__ = ops.bitwise_right_shift
 
     def __eq__(self, other: Any) -> Any:
         return ops.eq(self, other) if _is_operand(other) else NotImplemented  # Python's answer: not the same object
@@ -490,12 +494,27 @@ class Tensor(graph.Tensor):
     def __ror__(self, other: Any) -> Tensor:
         return ops.bitwise_or(other, self)  # type: ignore[no-any-return]
 
+    def __rxor__(self, other: Any) -> Tensor:
+        return ops.bitwise_xor(other, self)  # type: ignore[no-any-return]
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return ops.floor_divide(other, self)  # type: ignore[no-any-return]
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return ops.remainder(other, self)  # type: ignore[no-any-return]
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return ops.bitwise_left_shift(other, self)  # type: ignore[no-any-return]
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return ops.bitwise_right_shift(other, self)  # type: ignore[no-any-return]
+
     # --- the ops as methods -----------------------------------------------------------------------------------------
 
-    add = ops.add
-    sub = ops.sub
+    add = compositions.add
+    sub = compositions.sub
     mul = ops.mul
-    div = ops.div
+    div = compositions.div
     neg = ops.neg
     pow = ops.pow
     abs = ops.abs
@@ -524,6 +543,53 @@ class Tensor(graph.Tensor):
     argmax = ops.argmax
     argmin = ops.argmin
     logsumexp = ops.logsumexp
+    acos = ops.acos
+    acosh = ops.acosh
+    argwhere = ops.argwhere
+    asin = ops.asin
+    asinh = ops.asinh
+    atan = ops.atan
+    atan2 = ops.atan2
+    atanh = ops.atanh
+    bincount = ops.bincount
+    bitwise_and = ops.bitwise_and
+    bitwise_left_shift = ops.bitwise_left_shift
+    bitwise_not = ops.bitwise_not
+    bitwise_or = ops.bitwise_or
+    bitwise_right_shift = ops.bitwise_right_shift
+    bitwise_xor = ops.bitwise_xor
+    ceil = ops.ceil
+    cosh = ops.cosh
+    cumsum = ops.cumsum
+    erf = ops.erf
+    exp2 = ops.exp2
+    expm1 = ops.expm1
+    floor = ops.floor
+    floor_divide = ops.floor_divide
+    fmod = ops.fmod
+    hypot = ops.hypot
+    isclose = ops.isclose
+    isfinite = ops.isfinite
+    isinf = ops.isinf
+    log10 = ops.log10
+    log1p = ops.log1p
+    log2 = ops.log2
+    logaddexp = ops.logaddexp
+    logical_and = ops.logical_and
+    logical_not = ops.logical_not
+    logical_or = ops.logical_or
+    logical_xor = ops.logical_xor
+    nan_to_num = ops.nan_to_num
+    prod = ops.prod
+    reciprocal = ops.reciprocal
+    remainder = ops.remainder
+    round = ops.round
+    rsqrt = ops.rsqrt
+    signbit = ops.signbit
+    sinh = ops.sinh
+    tan = ops.tan
+    trunc = ops.trunc
+    xlogy = ops.xlogy
     softmax = ops.softmax
     log_softmax = ops.log_softmax
     matmul = ops.matmul
@@ -545,6 +611,47 @@ class Tensor(graph.Tensor):
     all = compositions.all
     isnan = compositions.isnan
     square = compositions.square
+    absolute = compositions.absolute
+    addcdiv = compositions.addcdiv
+    addcmul = compositions.addcmul
+    arccos = compositions.arccos
+    arccosh = compositions.arccosh
+    arcsin = compositions.arcsin
+    arcsinh = compositions.arcsinh
+    arctan = compositions.arctan
+    arctan2 = compositions.arctan2
+    arctanh = compositions.arctanh
+    argsort = compositions.argsort
+    clamp_max = compositions.clamp_max
+    clamp_min = compositions.clamp_min
+    clip = compositions.clip
+    count_nonzero = compositions.count_nonzero
+    cumprod = compositions.cumprod
+    divide = compositions.divide
+    fix = compositions.fix
+    frac = compositions.frac
+    greater = compositions.greater
+    greater_equal = compositions.greater_equal
+    kthvalue = compositions.kthvalue
+    lerp = compositions.lerp
+    less = compositions.less
+    less_equal = compositions.less_equal
+    median = compositions.median
+    multiply = compositions.multiply
+    nanmean = compositions.nanmean
+    nansum = compositions.nansum
+    negative = compositions.negative
+    nonzero = compositions.nonzero
+    norm = compositions.norm
+    not_equal = compositions.not_equal
+    sgn = compositions.sgn
+    sort = compositions.sort
+    std = compositions.std
+    subtract = compositions.subtract
+    topk = compositions.topk
+    true_divide = compositions.true_divide
+    unique = compositions.unique
+    var = compositions.var
     mm = compositions.mm
     dot = compositions.dot
     masked_fill = compositions.masked_fill
@@ -672,27 +779,76 @@ class Tensor(graph.Tensor):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Self:
         """self += alpha * other; return self."""
-        return inplace.write(self, ops.add(self, other if alpha == 1 else other * alpha))
+        return inplace.write(self, compositions.add(self, other, alpha=alpha))
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Self:
         """self -= alpha * other; return self."""
-        return inplace.write(self, ops.sub(self, other if alpha == 1 else other * alpha))
+        return inplace.write(self, compositions.sub(self, other, alpha=alpha))
 
     def mul_(self, other: Any) -> Self:
         """self *= other; return self."""
         return inplace.write(self, ops.mul(self, other))
 
-    def div_(self, other: Any) -> Self:
-        """self /= other; return self."""
-        return inplace.write(self, ops.div(self, other))
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Self:
+        """self /= other, rounded as `div` does; return self."""
+        return inplace.write(self, compositions.div(self, other, rounding_mode=rounding_mode))
 
-    def pow_(self, exponent: Any) -> Self:
-        """self **= exponent; return self."""
-        return inplace.write(self, ops.pow(self, exponent))
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Self:
-        """Limit the elements to [min, max]; return self."""
-        return inplace.write(self, ops.clamp(self, min, max))
+    abs_ = inplace.in_place(ops.abs)
+    absolute_ = inplace.in_place(compositions.absolute)
+    acos_ = inplace.in_place(ops.acos)
+    addcdiv_ = inplace.in_place(compositions.addcdiv)
+    addcmul_ = inplace.in_place(compositions.addcmul)
+    asin_ = inplace.in_place(ops.asin)
+    atan_ = inplace.in_place(ops.atan)
+    atan2_ = inplace.in_place(ops.atan2)
+    bitwise_and_ = inplace.in_place(ops.bitwise_and)
+    bitwise_not_ = inplace.in_place(ops.bitwise_not)
+    bitwise_or_ = inplace.in_place(ops.bitwise_or)
+    bitwise_xor_ = inplace.in_place(ops.bitwise_xor)
+    ceil_ = inplace.in_place(ops.ceil)
+    clamp_ = inplace.in_place(ops.clamp)
+    clamp_max_ = inplace.in_place(compositions.clamp_max)
+    clamp_min_ = inplace.in_place(compositions.clamp_min)
+    clip_ = inplace.in_place(compositions.clip)
+    cos_ = inplace.in_place(ops.cos)
+    cosh_ = inplace.in_place(ops.cosh)
+    cumsum_ = inplace.in_place(ops.cumsum)
+    erf_ = inplace.in_place(ops.erf)
+    exp_ = inplace.in_place(ops.exp)
+    exp2_ = inplace.in_place(ops.exp2)
+    expm1_ = inplace.in_place(ops.expm1)
+    floor_ = inplace.in_place(ops.floor)
+    floor_divide_ = inplace.in_place(ops.floor_divide)
+    fmod_ = inplace.in_place(ops.fmod)
+    frac_ = inplace.in_place(compositions.frac)
+    lerp_ = inplace.in_place(compositions.lerp)
+    log_ = inplace.in_place(ops.log)
+    log10_ = inplace.in_place(ops.log10)
+    log1p_ = inplace.in_place(ops.log1p)
+    log2_ = inplace.in_place(ops.log2)
+    logical_and_ = inplace.in_place(ops.logical_and)
+    logical_not_ = inplace.in_place(ops.logical_not)
+    logical_or_ = inplace.in_place(ops.logical_or)
+    logical_xor_ = inplace.in_place(ops.logical_xor)
+    masked_fill_ = inplace.in_place(compositions.masked_fill)
+    nan_to_num_ = inplace.in_place(ops.nan_to_num)
+    neg_ = inplace.in_place(ops.neg)
+    negative_ = inplace.in_place(compositions.negative)
+    pow_ = inplace.in_place(ops.pow)
+    reciprocal_ = inplace.in_place(ops.reciprocal)
+    relu_ = inplace.in_place(ops.relu)
+    remainder_ = inplace.in_place(ops.remainder)
+    round_ = inplace.in_place(ops.round)
+    rsqrt_ = inplace.in_place(ops.rsqrt)
+    sigmoid_ = inplace.in_place(ops.sigmoid)
+    sign_ = inplace.in_place(ops.sign)
+    sin_ = inplace.in_place(ops.sin)
+    sinh_ = inplace.in_place(ops.sinh)
+    sqrt_ = inplace.in_place(ops.sqrt)
+    square_ = inplace.in_place(compositions.square)
+    tan_ = inplace.in_place(ops.tan)
+    tanh_ = inplace.in_place(ops.tanh)
+    trunc_ = inplace.in_place(ops.trunc)
 
     def scatter_(self, dim: _int, index: Any, src: Any = None, *, value: Any = None) -> Self:
         """Overwrite the elements at the indices along `dim`, see `scatter`; return self."""
@@ -742,30 +898,6 @@ class Tensor(graph.Tensor):
         """Overwrite with beta * self + alpha * (mat1 @ mat2); return self."""
         return inplace.write(self, compositions.addmm(self, mat1, mat2, beta=beta, alpha=alpha))
 
-    def masked_fill_(self, mask: Any, value: Any) -> Self:
-        """Overwrite the elements where `mask` holds with `value`; return self."""
-        return inplace.write(self, compositions.masked_fill(self, mask, value))
-
-    def relu_(self) -> Self:
-        """Overwrite with max(self, 0); return self."""
-        return inplace.write(self, ops.relu(self))
-
-    def exp_(self) -> Self:
-        """Overwrite with e ** self; return self."""
-        return inplace.write(self, ops.exp(self))
-
-    def sqrt_(self) -> Self:
-        """Overwrite with the square root; return self."""
-        return inplace.write(self, ops.sqrt(self))
-
-    def tanh_(self) -> Self:
-        """Overwrite with the hyperbolic tangent; return self."""
-        return inplace.write(self, ops.tanh(self))
-
-    def sigmoid_(self) -> Self:
-        """Overwrite with the logistic function; return self."""
-        return inplace.write(self, ops.sigmoid(self))
-
     def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.add_(other)
 
@@ -780,6 +912,12 @@ class Tensor(graph.Tensor):
 
     def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.pow_(other)
+
+    __ifloordiv__ = floor_divide_
+    __imod__ = remainder_
+    __iand__ = bitwise_and_
+    __ior__ = bitwise_or_
+    __ixor__ = bitwise_xor_
 
     def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Self:
         """Overwrite with draws from N(mean, std ** 2); return self."""

@@ -313,7 +313,8 @@ def _write_call(op: Op) -> Iterator[str]:
         yield f"    if state and ({any_requires_grad}) and y.dtype.kind == 'f': refuse(op, {{{nodes}}})"
     tracked = op.differentiable + ([op.sequence] if op.sequence in op.vjps else [])
     if tracked:
-        yield f"    if state and ({' or '.join(f'p_{o} is not None' for o in tracked)}):"
+        floating = " and y.dtype.kind == 'f'" if "dtype" in op.settings else ""  # integers end the graph
+        yield f"    if state and ({' or '.join(f'p_{o} is not None' for o in tracked)}){floating}:"
         yield from ("        " + line for line in _write_recording(op, tracked))
         yield "    else: node = None"
     else:

@@ -174,7 +174,7 @@ class Algebra:
         """An op applied as it is; its settings are the defaults and its values computed unless given."""
         op = getattr(op, "op", op)
         if settings is None:
-            settings = (tuple(op.signature.parameters[s].default for s in op.settings),) * len(self.sizes)
+            settings = self.settings_of(op)
         key = (op, args, repr(settings))
         if key not in self._table:
             if values is None:
@@ -296,9 +296,11 @@ class Algebra:
         rest = self.split(e)[1]
         return rest is not None and self.looks(rest, ops.div) and rest.args[1] in factors
 
-    def dims_setting(self, dims: tuple[int, ...], keepdim: bool) -> tuple[tuple[Any, ...], ...]:
-        """The settings of a reduction along these axes."""
-        return ((dims[0] if len(dims) == 1 else dims, keepdim),) * len(self.sizes)
+    def settings_of(self, op: Any, **given: Any) -> tuple[tuple[Any, ...], ...]:
+        """The settings of an op in each run: those that are given, and the defaults of the others."""
+        op = getattr(op, "op", op)
+        usual = {n: op.signature.parameters[n].default for n in op.settings}
+        return (tuple((usual | given).values()),) * len(self.sizes)
 
 
 def _in_run(x: Any, run: int) -> Any:
@@ -406,6 +408,13 @@ def _logistic(w: Algebra, first: Expr, second: Expr) -> Expr | None:
     return None
 
 
+def _where(w: Algebra, e: Expr) -> Expr | None:
+    """A number that is chosen where x = x: that is how zeros are made of a gradient that may be infinite."""
+    condition, chosen, _ = e.args
+    everywhere = w.looks(condition, ops.eq) and condition.args[0] is condition.args[1]
+    return w.filled(chosen.number, e) if everywhere and chosen.number else None
+
+
 def _pow(w: Algebra, e: Expr) -> Expr | None:
     return e.args[0] if e.args[1].number == ONE else None
 
@@ -446,7 +455,9 @@ def _sum_to(w: Algebra, e: Expr) -> Expr | None:
     kept = tuple(i + lead for i, n in enumerate(after) if n == 1 and before[i + lead] != 1)
     if lead and kept:
         return None
-    return w.build(ops.sum, e.args, w.dims_setting(kept or tuple(range(lead)), not lead))
+    dims = kept or tuple(range(lead))
+    settings = w.settings_of(ops.sum, dim=dims[0] if len(dims) == 1 else dims, keepdim=not lead)
+    return w.build(ops.sum, e.args, settings)
 
 
 def _transpose(w: Algebra, e: Expr) -> Expr | None:
@@ -510,7 +521,6 @@ def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
 
 RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rule in (
     (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.exp, _exp), (ops.expand, _same),
-    (ops.index_backward, _at_classes), (ops.mean, _mean), (ops.mul, _mul), (ops.neg, _neg), (ops.pow, _pow),
-    (ops.slice_backward, _put), (ops.reshape, _same), (ops.gather_backward, _at_classes),
-    (ops.sub, _sub), (ops.sum, _sum),
-    (ops.sum_to, _sum_to), (ops.transpose, _transpose))}
+    (ops.gather_backward, _at_classes), (ops.index_backward, _at_classes), (ops.mean, _mean), (ops.mul, _mul),
+    (ops.neg, _neg), (ops.pow, _pow), (ops.reshape, _same), (ops.slice_backward, _put), (ops.sub, _sub),
+    (ops.sum, _sum), (ops.sum_to, _sum_to), (ops.transpose, _transpose), (ops.where, _where))}

@@ -8,7 +8,8 @@ is stamped, so that a node which had saved the old values raises in the walk.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .graph import Array, Leaf
 from .operation import op, update
 from .views import Path, View, follow, rebase
 
+P = ParamSpec("P")
 T = TypeVar("T", bound=graph.Tensor)
 
 
@@ -73,6 +75,17 @@ def write(target: T, result: Any) -> T:
         result = view_put(base, result, target._path)
     rebase(base, result.node)
     return target
+
+
+def in_place(function: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate[T, P], T]:
+    """The method that overwrites a tensor with `function` of it, and returns the tensor: exp_ of exp."""
+
+    def method(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
+        return write(self, function(self, *args, **kwargs))
+
+    method.__name__ = f"{function.__name__}_"
+    method.__doc__ = f"Overwrite with {function.__name__}(self, ...); return self."
+    return method
 
 
 def check_recordable(target: graph.Tensor, base: graph.Tensor) -> None:

@@ -28,10 +28,12 @@ GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦ
     "omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega").split(), strict=True))
 SYMBOLS = {rf"\{name}": letter for letter, name in GREEK.items()} | {
     r"\cdot": "·", r"\to": "→", r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−",
-    r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧"}
-BINARY = set("+−=⊙·<>≠≤≥∧∨×")
+    r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧",
+    r"\prod": "Π", r"\oplus": "⊕", r"\approx": "≈", r"\infty": "∞", r"\bmod": "mod", r"\lVert": "‖", r"\rVert": "‖",
+    r"\lfloor": "⌊", r"\rfloor": "⌋", r"\lceil": "⌈", r"\rceil": "⌉", r"\{": "{", r"\}": "}"}
+BINARY = set("+−=⊙·<>≠≤≥≈∧∨⊕×")
 SUPERSCRIPTS = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
-SUBSCRIPTS = str.maketrans("ijkln,", "ᵢⱼₖₗₙ ")
+SUBSCRIPTS = str.maketrans("ijkln,0123456789", "ᵢⱼₖₗₙ ₀₁₂₃₄₅₆₇₈₉")
 AXES = "ijkln"
 
 
@@ -157,7 +159,7 @@ def _template(op: Op) -> tuple[str, int, dict[str, int]]:
             depth += c in "{[("
         open_at.append(depth)
         outside += "□" if field is not None and not depth else ""
-    prefix = re.match(r"\\(sum|log|sin|cos|max|min|arg|exp)", outside)
+    prefix = re.match(r"\\(sum|prod|log|sin|cos|tan|max|min|arg|exp)", outside)
     level = (SUM if re.search(r"[+-]", outside) else NOTHING if re.search(r"\\(wedge|vee|neg)", outside)
              else PREFIX if prefix and "□" in outside else PRODUCT if outside.count("□") > 1
              else POWER if "^" in outside or r"\frac" in outside else ATOM)
@@ -173,7 +175,7 @@ def _template(op: Op) -> tuple[str, int, dict[str, int]]:
             ATOM if after.startswith(("^", "[")) else
             PREFIX if level == SUM and "-" in literal else
             SUM if level in (NOTHING, SUM) else
-            (PREFIX if prefix and prefix[1] == "sum" else POWER) if level == PREFIX else
+            (PREFIX if prefix and prefix[1] in ("sum", "prod") else POWER) if level == PREFIX else
             PREFIX if level == PRODUCT and last else PRODUCT if level == PRODUCT else NOTHING)
     return template, level, needs
 
@@ -226,7 +228,7 @@ def parse(source: str) -> Node:
             return ("text" if token != r"\mathit" else "letter", word)
         text = SYMBOLS.get(token, token.removeprefix("\\"))
         return ("number" if token[0].isdigit() else "text" if token[0] == "\\" and len(text) > 1 else
-                "letter" if text.isalpha() and text not in "Σᵀ" else "operator", text)
+                "letter" if text.isalpha() and text not in "ΣΠᵀ" else "operator", text)
 
     return row()
 
@@ -253,9 +255,9 @@ def _unicode(node: Node) -> str:
         return base + (short if re.fullmatch("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ]+", short) else f"^{_fenced(exponent, '..')}")
     if kind == "sub":
         base, index = (_unicode(part).strip() for part in content)
-        if base in ("Σ", "max", "min", "arg max", "arg min"):
+        if base in ("Σ", "Π", "max", "min", "arg max", "arg min"):
             return base + index.translate(SUBSCRIPTS) + " "
-        if base in ("gather", "scatter_add", "mean"):
+        if base == "‖" or (len(base) > 1 and {*index} <= {*AXES, ","}):  # a norm, or a function along these axes
             return base + index.translate(SUBSCRIPTS)
         return base + ("" if index[:1].isdigit() else "_") + index
     return f"√({_unicode(content).strip()})" if kind == "sqrt" else str(content)
@@ -275,8 +277,8 @@ def _in_row(items: list[Node]) -> Iterator[str]:
         elif text.strip():
             yield f"({text})" if kind == "frac" and product and not text.startswith("∂") else text
             operand = product = True
-            if text == "Σ" or kind == "text":
-                yield " " if text == "Σ" or text in ("log", "sin", "cos") else ""
+            if text in ("Σ", "Π") or kind == "text":
+                yield " " if text in ("Σ", "Π", "log", "sin", "cos", "tan") else ""
         else:
             yield text
 

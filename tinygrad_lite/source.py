@@ -42,8 +42,13 @@ SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
     (ops.getitem, "input[key]"),
     (ops.index, "input[key]"),
     (ops.matmul, "input @ other"),
+    (ops.cumsum, "np.cumsum(input, axis=dim, dtype=dtype)"),
     (ops.positive, "input > 0"),
-    (ops.sum, "np.sum(input, axis=dim, keepdims=keepdim)"),
+    (ops.prod, "np.prod(input, axis=dim, dtype=dtype, keepdims=keepdim)"),
+    (ops.sign, "np.sign(input)"),
+    (ops.std, "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)"),
+    (ops.sum, "np.sum(input, axis=dim, dtype=dtype, keepdims=keepdim)"),
+    (ops.var, "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)"),
     (ops.where, "np.where(condition, input, other)"))}
 """Ops whose function does more than one expression would (dtypes, odd dims, speed): one that says the same."""
 
@@ -247,7 +252,7 @@ class _Writer:
     def inline(self, op: Op, given: dict[str, ast.expr]) -> ast.expr | None:
         """The op's function as one expression of its arguments, if it is one and computes no argument twice."""
         definition = _definition_of(op.forward, op)
-        body = [s for s in definition.body if not _is_docstring(s)]
+        body = [s for s in definition.body if not _is_docstring(s) and not _is_check(s)]
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             return None
         value = body[0].value
@@ -338,10 +343,10 @@ class _Fill(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Arguments that come out as axis=None or keepdims=False say nothing; like= is for other backends."""
+        """Arguments that come out as axis=None, dtype=None or keepdims=False say nothing; like= is for other backends."""
         self.generic_visit(node)
         node.keywords = [k for k in node.keywords if k.arg != "like" and not (
-            k.arg in ("axis", "keepdims") and isinstance(k.value, ast.Constant)
+            k.arg in ("axis", "dtype", "keepdims") and isinstance(k.value, ast.Constant)
             and (k.value.value is None or k.value.value is False))]
         return node
 

@@ -121,20 +121,29 @@ def test_errors(line: str) -> None:
 
 DTYPES = "float16 float32 float64 int8 int16 int32 int64 uint8 bool".split()
 NUMBERS = [True, 3, 2.5]
-ARITHMETIC = ["add", "sub", "mul", "truediv", "pow", "eq", "lt", "ge", "and_", "or_"]
-FUNCTIONS = ["maximum", "minimum", "where"]
-UNARY = "exp log sqrt sin cos tanh sigmoid relu sign abs neg sum mean amax argmax logsumexp".split()
+ARITHMETIC = "add sub mul truediv floordiv mod pow eq lt ge and_ or_ xor lshift rshift".split()
+OF_TENSORS = "maximum minimum atan2 hypot logaddexp logical_and logical_xor isclose".split()  # alone, in PyTorch
+FUNCTIONS = [*OF_TENSORS, "where", "fmod", "xlogy"]
+UNARY = """exp exp2 expm1 log log1p log2 log10 sqrt rsqrt reciprocal square sin cos tan asin acos atan sinh cosh tanh
+    asinh acosh atanh erf sigmoid relu sign sgn signbit abs neg floor ceil trunc round frac nan_to_num isfinite isinf isnan
+    logical_not bitwise_not count_nonzero sum nansum mean prod var std norm amax argmax median argsort any all
+    logsumexp cumsum cumprod""".split()
+OF_DIM = {"logsumexp", "cumsum", "cumprod"}
 
 
-# With bool PyTorch refuses what here counts True as 1, as Python does; and np.sign refuses what PyTorch allows.
-BOOL_COUNTS_AS_NUMBER = {"sub", "pow", "relu", "abs", "argmax"}
-REFUSES_BOOL = {"sign"}
+# With bool PyTorch refuses what here counts True as 1, as Python does; and sign refuses what PyTorch allows.
+BOOL_COUNTS_AS_NUMBER = {*"""sub pow relu abs argmax floor ceil round trunc median floordiv mod fmod lshift
+    rshift""".split()}
+REFUSES_BOOL = {"sign", "sgn"}
+# Of integers, of different dtypes and of a number first PyTorch refuses these; here they are like all others.
+COMPUTED = {"hypot", "logaddexp", "isclose", "fmod"}
 
 
-def excepted(name: str, ours: Any, theirs: Any) -> bool:
-    """Whether this is one of the differences named above (in a call with bool)."""
+def excepted(name: str, ours: Any, theirs: Any, with_bool: bool) -> bool:
+    """Whether this is one of the differences named above."""
     refused = isinstance(ours, Exception), isinstance(theirs, Exception)
-    return name in {(False, True): BOOL_COUNTS_AS_NUMBER, (True, False): REFUSES_BOOL}.get(refused, ())
+    more = COMPUTED | (BOOL_COUNTS_AS_NUMBER if with_bool else set())
+    return name in {(False, True): more, (True, False): REFUSES_BOOL}.get(refused, ())
 
 
 def of_dtype(library: Any, dtype: str, ndim: int, value: int) -> Any:
@@ -157,11 +166,11 @@ def test_promotion_of_every_pair(name: str) -> None:
     wrong = []
     for first, second in itertools.product(kinds, kinds):
         tensors = isinstance(first, tuple) + isinstance(second, tuple)
-        if not tensors or (tensors == 1 and name in ("maximum", "minimum")):  # of tensors alone in PyTorch
+        if not tensors or (tensors == 1 and name in OF_TENSORS):
             continue
         pair = [(*x, value) if isinstance(x, tuple) else x for x, value in ((first, 3), (second, 2))]
         ours, theirs = (attempt(binary, library, name, *pair) for library in BOTH)
-        if ("bool" in str(pair) or True in pair) and excepted(name, ours, theirs):
+        if excepted(name, ours, theirs, "bool" in str(pair) or True in pair):
             continue
         try:
             assert_same(ours, theirs)
@@ -176,10 +185,10 @@ def test_promotion_of_every_pair(name: str) -> None:
 def test_dtype_of_functions(name: str, dtype: str, ndim: int) -> None:
     def call(library: Any) -> Any:
         x = of_dtype(library, dtype, ndim, 1)
-        return getattr(library.T, name)(x, 0) if name == "logsumexp" else getattr(x, name)()
+        return getattr(library.T, name)(x, 0) if name in OF_DIM else getattr(x, name)()
 
     ours, theirs = (attempt(call, library) for library in BOTH)
-    if not (dtype == "bool" and excepted(name, ours, theirs)):
+    if not excepted(name, ours, theirs, dtype == "bool"):
         assert_same(ours, theirs)
 
 

@@ -1,4 +1,4 @@
-"""Elementwise ops of several operands: arithmetic and selection."""
+"""Elementwise ops of several operands: arithmetic, functions of two numbers, selection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
-from .functions import log
+from .functions import log, sigmoid
+from .logic import isfinite
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -125,13 +126,90 @@ def _(g, input):
 
 @op(tex=r"\operatorname{{sign}}({input})")
 def sign(input: Array) -> Array:
-    """-1, 0 or 1; its derivative is 0 everywhere."""
-    return np.sign(input)
+    """-1, 0 or 1, and 0 for nan (NumPy: nan), so that abs lets no gradient through there; its derivative is 0."""
+    return np.greater(input, 0).astype(input.dtype) - (input < 0)
 
 
 @sign.vjp("input")
 def _(g):
-    return where(g == g, 0.0, g)  # zeros like g, even where g is infinite
+    return zeros_of(g)
+
+
+def zeros_of(g):
+    """The gradient of what is constant piecewise: zeros like g, even where g is infinite."""
+    return where(g == g, 0.0, g)
+
+
+# --- functions of two numbers -----------------------------------------------------------------------------------------
+
+
+@op(tex=r"\operatorname{{atan2}}({input}, {other})", promotion="float")
+def atan2(input: Array, other: Array) -> Array:
+    """The angle of the point (x, y) = (other, input), in [-pi, pi]; at (0, 0) the gradient is 0."""
+    return np.arctan2(input, other)
+
+
+@atan2.vjp("input")
+def _(g, input, other):
+    return g * (other / _squared_radius(input, other))
+
+
+@atan2.vjp("other")
+def _(g, input, other):
+    return -g * (input / _squared_radius(input, other))
+
+
+def _squared_radius(x, y):
+    square = x * x + y * y
+    return where(square == 0, 1.0, square)
+
+
+@op(tex=r"\sqrt{{{input}^2 + {other}^2}}", promotion="float")
+def hypot(input: Array, other: Array) -> Array:
+    """sqrt(input ** 2 + other ** 2), without overflow on the way."""
+    return np.hypot(input, other)
+
+
+@hypot.vjp("input")
+def _(g, input, y):
+    return g * (input / y)
+
+
+@hypot.vjp("other")
+def _(g, other, y):
+    return g * (other / y)
+
+
+@op(tex=r"\log(e^{{{input}}} + e^{{{other}}})", promotion="float")
+def logaddexp(input: Array, other: Array) -> Array:
+    """log(e ** input + e ** other), without overflow on the way."""
+    return np.logaddexp(input, other)
+
+
+@logaddexp.vjp("input")
+def _(g, input, other):
+    return g * sigmoid(input - other)
+
+
+@logaddexp.vjp("other")
+def _(g, input, other):
+    return g * sigmoid(other - input)
+
+
+@op(tex=r"{input} \log {other}", promotion="float")
+def xlogy(input: Array, other: Array) -> Array:
+    """input * log(other), which is 0 where `input` is 0 (and `other` not nan): the limit, and what entropies need."""
+    return input * np.log(np.where((input == 0) & (other == other), 1, other))
+
+
+@xlogy.vjp("input")
+def _(g, input, other):
+    return xlogy(where((input == 0) & (other <= 0), 0.0, g), other)
+
+
+@xlogy.vjp("other")
+def _(g, input, other):
+    return g * (input / other)
 
 
 # --- selection --------------------------------------------------------------------------------------------------------
@@ -227,3 +305,17 @@ def _(g, condition):
 @where.vjp("other")
 def _(g, condition):
     return where(condition, 0.0, g)
+
+
+@op(tex=r"\operatorname{{nan\_to\_num}}({input})", promotion="none")
+def nan_to_num(input: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
+    """`input` with other numbers in the place of nan, inf and -inf: 0 and the largest and smallest of the dtype.
+
+    No gradient passes where a number was replaced.
+    """
+    return np.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+@nan_to_num.vjp("input")
+def _(g, input):
+    return where(isfinite(input), g, 0.0)

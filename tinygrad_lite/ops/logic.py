@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..graph import Array
 from ..operation import op
 
@@ -54,6 +56,54 @@ def same(input: Array, other: Array) -> Array:
     return (input == other) | ((input != input) & (other != other))
 
 
+@op(tex=r"[{input} \approx {other}]", promotion="compare")
+def isclose(input: Array, other: Array, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
+    """|input - other| <= atol + rtol * |other|, elementwise; nan equals nan only with `equal_nan`."""
+    return np.isclose(input, other, rtol, atol, equal_nan)
+
+
+@op(tex=r"[|{input}| < \infty]", promotion="compare")
+def isfinite(input: Array) -> Array:
+    """Where `input` is neither nan nor infinite."""
+    return np.isfinite(input)
+
+
+@op(tex=r"[|{input}| = \infty]", promotion="compare")
+def isinf(input: Array) -> Array:
+    """Where `input` is inf or -inf."""
+    return np.isinf(input)
+
+
+@op(tex=r"[{input} < 0]", promotion="compare")
+def signbit(input: Array) -> Array:
+    """Where `input` has a minus sign; -0.0 has one."""
+    return np.signbit(input)
+
+
+@op(tex=r"{input} \wedge {other}", promotion="compare")
+def logical_and(input: Array, other: Array) -> Array:
+    """Where neither is 0."""
+    return np.logical_and(input, other)
+
+
+@op(tex=r"{input} \vee {other}", promotion="compare")
+def logical_or(input: Array, other: Array) -> Array:
+    """Where one of the two, or both, is not 0."""
+    return np.logical_or(input, other)
+
+
+@op(tex=r"{input} \oplus {other}", promotion="compare")
+def logical_xor(input: Array, other: Array) -> Array:
+    """Where one of the two, and only one, is not 0."""
+    return np.logical_xor(input, other)
+
+
+@op(tex=r"\neg {input}", promotion="compare")
+def logical_not(input: Array) -> Array:
+    """Where `input` is 0."""
+    return np.logical_not(input)
+
+
 @op(tex=r"{input} \wedge {other}", promotion="compare")
 def bitwise_and(input: Array, other: Array) -> Array:
     """input & other: logical for bool, bitwise for integers."""
@@ -66,7 +116,31 @@ def bitwise_or(input: Array, other: Array) -> Array:
     return input | other
 
 
+@op(tex=r"{input} \oplus {other}", promotion="compare")
+def bitwise_xor(input: Array, other: Array) -> Array:
+    """input ^ other: logical for bool, bitwise for integers."""
+    return input ^ other
+
+
+@op(tex=r"2^{{{other}}} \, {input}", promotion="compare")
+def bitwise_left_shift(input: Array, other: Array) -> Array:
+    """input << other, of integers."""
+    return input << other
+
+
+@op(tex=r"\lfloor 2^{{-{other}}} \, {input} \rfloor", promotion="compare")
+def bitwise_right_shift(input: Array, other: Array) -> Array:
+    """input >> other, of integers."""
+    return input >> other
+
+
 @op(tex=r"\neg {input}", promotion="compare")
 def bitwise_not(input: Array) -> Array:
     """~input: logical for bool, bitwise for integers."""
     return ~input
+
+
+@op(tex=r"\{{i : {input}_i \ne 0\}}", promotion="none")
+def argwhere(input: Array) -> Array:
+    """The indices of the elements that are not 0, one row each; int64."""
+    return np.argwhere(input)

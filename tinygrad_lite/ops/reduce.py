@@ -1,4 +1,4 @@
-"""Ops that reduce: sums, means, extrema, logsumexp.
+"""Ops that reduce: sums, products, means, variances, norms, extrema, logsumexp; cumulative sums and sorted order.
 
 `dim` is None (all axes), an integer or a tuple of them, negative ones counted from the end; `keepdim` keeps reduced
 axes with size 1.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -17,9 +18,11 @@ from .. import dtypes
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce, total
+from .elementwise import abs, sign, where
 from .functions import exp
+from .indexing import getitem
 from .logic import same
-from .shape import reshape, to_dtype
+from .shape import cat, flip, reshape, to_dtype
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -46,7 +49,7 @@ def count_of(shape: Sequence[int], dim: Dim) -> int:
 def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator of a forward function: float16 is computed in float32 and rounded once, at the end, as in PyTorch.
 
-    Its first operand decides, an array or a sequence of them.
+    Its first operand decides, an array or a sequence of them, or its `dtype`.
     """
     first = next(iter(inspect.signature(forward).parameters))
 
@@ -54,10 +57,11 @@ def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
     def compute(*args: Any, **named: Any) -> Any:
         input = args[0] if args else named[first]
         several = isinstance(input, (list, tuple))
-        if (input[0] if several else input).dtype is not dtypes.float16:
+        dtype = named.get("dtype")
+        if ((input[0] if several else input).dtype if dtype is None else np.dtype(dtype)) != dtypes.float16:
             return forward(*args, **named)
         wide = [x.astype(dtypes.float32) for x in input] if several else input.astype(dtypes.float32)
-        result = forward(wide, *args[1:], **{n: x for n, x in named.items() if n != first})
+        result = forward(wide, *args[1:], **{n: x for n, x in named.items() if n not in (first, "dtype")})
         if isinstance(result, tuple):  # with residuals
             return tuple(x.astype(dtypes.float16) for x in result)
         return result.astype(dtypes.float16)
@@ -84,20 +88,22 @@ def unreduce(g, input_shape, dim, keepdim):
 
 
 @op(tex=r"\sum_{{{dim}}} {input}", promotion="none")
-def sum(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+def sum(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
     """The sum over `dim`; integers and bool give int64, float16 is added up in float32.
 
-    Along all axes but the last one NumPy adds float32 in order, where PyTorch adds in pairs: over millions of rows cast
-    to float64 first.
+    With a `dtype` the input is cast to it first.  Along all axes but the last one NumPy adds float32 in order, where
+    PyTorch adds in pairs: over millions of rows sum in float64.
 
     >>> import tinygrad_lite as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
     tensor([4., 6.])
     """
+    if dtype is not None:
+        input = input.astype(dtype)
     axis = axis_of(dim, input.ndim)
     if input.dtype.kind == "f":
         return total(input, axis, keepdim)
-    return add_reduce(input, axis, dtypes.int64, None, keepdim)
+    return add_reduce(input, axis, dtype or dtypes.int64, None, keepdim)
 
 
 @sum.vjp("input")
@@ -107,11 +113,13 @@ def _(g, input_shape, dim, keepdim):
 
 @op(tex=r"\operatorname{{mean}}_{{{dim}}}({input})", promotion="none")
 @in_float32
-def mean(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
-    """The mean over `dim`.
+def mean(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
+    """The mean over `dim`; with a `dtype` the input is cast to it first.
 
     Raises RuntimeError for integers and bool: their mean would be no integer.
     """
+    if dtype is not None:
+        input = input.astype(dtype)
     if input.dtype.kind != "f":
         raise RuntimeError(f"mean(): the input dtype must be floating, got {input.dtype}; use .float() first")
     return add_reduce(input, axis_of(dim, input.ndim), None, None, keepdim) / (count_of(input.shape, dim) or np.nan)
@@ -175,3 +183,227 @@ def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 @logsumexp.vjp("input")
 def _(g, input, y, input_shape, dim, keepdim):
     return unreduce(g, input_shape, dim, keepdim) * exp(input - unreduce(y, input_shape, dim, keepdim))
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+@op(tex=r"\prod_{{{dim}}} {input}", promotion="none")
+@in_float32
+def prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
+    """The product over one axis, or of all elements; integers and bool give int64.
+
+    With a `dtype` the input is cast to it first.  Each element gets the product of the others, also where some are 0.
+
+    >>> import tinygrad_lite as tg
+    >>> x = tg.tensor([2.0, 0.0, 5.0], requires_grad=True)
+    >>> x.prod().backward()
+    >>> x.grad
+    tensor([ 0., 10.,  0.])
+    """
+    if not (dim is None or isinstance(dim, int)):
+        raise TypeError(f"prod: dim must be an integer or None, got {dim!r}")
+    if dtype is not None:
+        input = input.astype(dtype)
+    elif input.dtype.kind != "f":
+        dtype = dtypes.int64
+    return np.prod(input, axis=axis_of(dim, input.ndim), dtype=dtype, keepdims=keepdim)
+
+
+@prod.vjp("input", raw=True)
+def _(g, input, dim, keepdim):
+    axis = axis_of(dim, input.ndim)
+    x = input.reshape(-1) if axis is None else np.moveaxis(input, axis, 0)
+    before, after = np.ones_like(x, g.dtype), np.ones_like(x, g.dtype)  # what stands before and after each element
+    np.cumprod(x[:-1], 0, out=before[1:])
+    np.cumprod(x[:0:-1], 0, out=after[-2::-1])
+    others = before * after
+    others = others.reshape(input.shape) if axis is None else np.moveaxis(others, 0, axis)
+    return unreduce(g, input.shape, dim, keepdim) * others
+
+
+@prod.define
+def _(input, dim=None, keepdim=False, dtype=None):
+    """The halves are multiplied with each other until one element is left: no division, so zeros do no harm."""
+    x = input if dtype is None else to_dtype(input, dtype)
+    axis = axis_of(dim, len(x.shape))
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    n = x.shape[axis]
+    before = (slice(None),) * range(len(x.shape))[axis]
+    while n > 1:
+        half = n // 2
+        rest = getitem(x, (*before, slice(2 * half, n)))
+        x = getitem(x, (*before, slice(half))) * getitem(x, (*before, slice(half, 2 * half)))
+        if n % 2:
+            x = cat([x, rest], axis)
+        n -= half
+    y = sum(x, axis, True) if n else sum(x, axis, True) + 1
+    shape = sum(input, dim, keepdim).shape
+    return reshape(y, shape)
+
+
+@op(tex=r"\operatorname{{cumsum}}_{{{dim}}}({input})", promotion="none")
+@in_float32
+def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
+    """The sums of the elements up to each one along `dim`; integers and bool give int64.
+
+    With a `dtype` the input is cast to it first.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]), dim=0)
+    tensor([1., 3., 6.])
+    """
+    if dtype is not None:
+        input = input.astype(dtype)
+    elif input.dtype.kind != "f":
+        dtype = dtypes.int64
+    return np.cumsum(input, axis_of(dim, input.ndim), dtype=dtype).reshape(input.shape)
+
+
+@cumsum.vjp("input")
+def _(g, dim):
+    return flip(cumsum(flip(g, dim), dim), dim)
+
+
+# --- variance and norm ------------------------------------------------------------------------------------------------
+
+
+def _moments(input: Array, dim: Dim, correction: float, keepdim: bool) -> tuple[Array, Array]:
+    """Variance and mean; the mean keeps its axes."""
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"std and var only support floating point dtypes, got {input.dtype}; use .float() first")
+    axis, count = axis_of(dim, input.ndim), count_of(input.shape, dim)
+    center = add_reduce(input, axis, None, None, True) / (count or np.nan)
+    deviations = input - center
+    deviations *= deviations
+    return add_reduce(deviations, axis, None, None, keepdim) / (max(count - correction, 0) or 0.0), center
+
+
+def _of_variance(g, input, center, input_shape, dim, correction, keepdim):
+    """The gradient of a variance: 2 / (n - correction) * (input - mean)."""
+    freedom = count_of(input_shape, dim) - correction
+    return unreduce(g, input_shape, dim, keepdim) * (2 / freedom if freedom else math.inf) * (input - center)
+
+
+@op(tex=r"\operatorname{{Var}}_{{{dim}}}({input})", promotion="none", residuals=("center",))
+@in_float32
+def var(input: Array, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
+    """The variance over `dim`: sum((input - mean) ** 2) / (n - correction).
+
+    Raises RuntimeError for integers and bool.
+    """
+    return _moments(input, dim, correction, keepdim)
+
+
+@var.vjp("input")
+def _(g, input, center, input_shape, dim, correction, keepdim):
+    return _of_variance(g, input, center, input_shape, dim, correction, keepdim)
+
+
+@op(tex=r"\operatorname{{Std}}_{{{dim}}}({input})", promotion="none", residuals=("center",))
+@in_float32
+def std(input: Array, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
+    """The standard deviation over `dim`, sqrt(var); where it is 0 its gradient is 0.
+
+    Raises RuntimeError for integers and bool.
+    """
+    variance, center = _moments(input, dim, correction, keepdim)
+    return np.sqrt(variance), center
+
+
+@std.vjp("input")
+def _(g, input, center, y, input_shape, dim, correction, keepdim):
+    flat = y == 0
+    g = where(flat, 0.0, g / (2 * where(flat, 1.0, y)))
+    return _of_variance(g, input, center, input_shape, dim, correction, keepdim)
+
+
+@var.residual("center")
+@std.residual("center")
+def _(input, dim):
+    return mean(input, dim, True)
+
+
+@op(tex=r"\lVert {input} \rVert_{{{p}}}", promotion="none")
+@in_float32
+def vector_norm(input: Array, p: float = 2, dim: Dim = None, keepdim: bool = False) -> Array:
+    """sum(|input| ** p) ** (1 / p) over `dim`, for a finite `p` other than 0; where it is 0 its gradient is 0.
+
+    Raises RuntimeError for integers and bool, and for a negative `p` over no elements.
+    """
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"norm: the input dtype must be floating, got {input.dtype}; use .float() first")
+    if p < 0 and not count_of(input.shape, dim):
+        raise RuntimeError(f"norm: cannot compute the {p} norm of no elements, the operation does not have an identity")
+    axis = axis_of(dim, input.ndim)
+    if p == 2:
+        return np.sqrt(add_reduce(input * input, axis, None, None, keepdim))
+    return add_reduce(np.abs(input) ** p, axis, None, None, keepdim) ** (1 / p)
+
+
+@vector_norm.vjp("input")
+def _(g, input, y, input_shape, p, dim, keepdim):
+    y, g = unreduce(y, input_shape, dim, keepdim), unreduce(g, input_shape, dim, keepdim)
+    none = y == 0
+    length = where(none, 1.0, y)
+    if p == 2:
+        return input * where(none, 0.0, g / length)
+    away = abs(where(input == 0, 1.0, input))  # an element that is 0 gets 0, whatever the power
+    return sign(input) * away ** (p - 1) * where(none, 0.0, g * length ** (1 - p))
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+@op(tex=r"\operatorname{{argsort}}_{{{dim}}}({input})", promotion="none")
+def argsort(input: Array, dim: int = -1, descending: bool = False, stable: bool = False) -> Array:
+    """The indices that sort along `dim`; int64.
+
+    nan counts as larger than all numbers.  Equal elements stay in order, whether that is asked for (`stable`) or not.
+    """
+    if not input.ndim:
+        return np.zeros((), dtypes.int64, like=input)
+    if not descending:
+        return np.argsort(input, axis=dim, kind="stable")
+    return input.shape[dim] - 1 - np.flip(np.argsort(np.flip(input, dim), axis=dim, kind="stable"), dim)
+
+
+@op(tex=r"\operatorname{{median}}({input})", promotion="none")
+def median(input: Array) -> Array:
+    """The median of all elements, of an even number the lower one; nan if one of them is nan, or there is none.
+
+    Elements that tie share the gradient evenly.
+    """
+    if not input.size:
+        return np.full((), np.nan, input.dtype, like=input)
+    ordered = np.sort(input.reshape(-1))
+    last = ordered[-1]
+    return np.where(last == last, ordered[(len(ordered) - 1) // 2], last)
+
+
+@median.vjp("input")
+def _(g, input, y):
+    best = same(input, y)
+    return best * (g / sum(best))
+
+
+@op(tex=r"\operatorname{{unique}}({input})", promotion="none")
+def unique(input: Array) -> Array:
+    """The different elements, sorted; a nan differs from every other."""
+    return np.unique(input, equal_nan=False)
+
+
+@op(tex=r"\operatorname{{bincount}}({input})", promotion="none")
+def bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> Array:
+    """How often each of 0, 1, ... max(input) occurs in a vector of integers, or the sums of the weights there.
+
+    The result has at least `minlength` elements.  Raises ValueError or TypeError for anything but a vector of integers
+    that are not negative.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.bincount(tg.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    counts = np.bincount(input, weights, minlength)
+    return counts.astype(weights.dtype) if weights is not None and weights.dtype.kind == "f" else counts
