@@ -26,6 +26,11 @@ def resized(shape, dim, size):
     return tuple(shape)
 
 
+def kept(x, mask):
+    """x where `mask`, else 0: its bits times 1 or 0, a seventh of the time of np.where (and inf * 0 would be nan)."""
+    return (x.view(f"u{x.dtype.itemsize}") * mask).view(x.dtype)
+
+
 @op(tex=r"\operatorname{{maxpool}}_{{{dim}}}({input})", promotion="none")
 def max_pool(input: Array, dim: int, kernel_size: int, size: int, stride: int, padding: int, dilation: int) -> Array:
     """The largest element of each of the `size` windows along `dim` (negative); the gradient goes to the first such.
@@ -54,13 +59,12 @@ def _(g, input, y, input_shape, dim, kernel_size, stride, padding, dilation):
 def pool_argmax(input: Array, other: Array, dim: int, kernel_size: int, stride: int, padding: int,
                 dilation: int) -> Array:
     """Which element of each window, counted in the window, is the first that equals `other`, its largest, or is nan."""
-    size = other.shape[dim]
     chosen = np.zeros(other.shape, np.uint8 if kernel_size < 256 else np.int64, like=other)
-    steps = [*enumerate(taps(input.shape[dim], kernel_size, size, stride, padding, dilation))]
-    for j, (windows, places) in reversed(steps):
-        part = input[at(dim, places)]
-        found = (part == other[at(dim, windows)]) | (part != part)
-        np.copyto(chosen[at(dim, windows)], j, where=found)
+    missing = np.ones_like(other, dtype=bool)
+    for windows, places in taps(input.shape[dim], kernel_size, other.shape[dim], stride, padding, dilation)[:-1]:
+        part, here = input[at(dim, places)], missing[at(dim, windows)]
+        here &= (part != other[at(dim, windows)]) & (part == part)
+        chosen += missing
     return chosen
 
 
@@ -70,8 +74,13 @@ def pool_scatter(input: Array, chosen: Array, dim: int, size: int, kernel_size: 
                  dilation: int) -> Array:
     """The transpose of `pool_gather`: `size` zeros along `dim`, with each `input` added where it was chosen."""
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
+    apart = stride > dilation * (kernel_size - 1)
     for j, (windows, places) in enumerate(taps(size, kernel_size, input.shape[dim], stride, padding, dilation)):
-        y[at(dim, places)] += np.where(chosen[at(dim, windows)] == j, input[at(dim, windows)], 0)
+        part = kept(input[at(dim, windows)], chosen[at(dim, windows)] == j)
+        if apart:
+            y[at(dim, places)] = part
+        else:
+            y[at(dim, places)] += part
     return y
 
 
@@ -85,9 +94,9 @@ def pool_gather(input: Array, chosen: Array, dim: int, kernel_size: int, stride:
                 dilation: int) -> Array:
     """The chosen element of each window along `dim`."""
     y = np.zeros(chosen.shape, input.dtype, like=input)
-    for j, (windows, places) in enumerate(taps(input.shape[dim], kernel_size, chosen.shape[dim], stride, padding,
-                                               dilation)):
-        np.copyto(y[at(dim, windows)], input[at(dim, places)], where=chosen[at(dim, windows)] == j)
+    steps = taps(input.shape[dim], kernel_size, chosen.shape[dim], stride, padding, dilation)
+    for j, (windows, places) in enumerate(steps):
+        y[at(dim, windows)] += kept(input[at(dim, places)], chosen[at(dim, windows)] == j)
     return y
 
 
