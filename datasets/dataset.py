@@ -1,7 +1,8 @@
 """What a dataset is, the datasets that need no file, and how single items become a batch.
 
 A dataset has a length and items. One that can fetch many items at once says so with a method ``batch(indices)``: it
-gives what collating ``[dataset[i] for i in indices]`` would give, only much faster, and the loader uses it.
+gives what collating ``[dataset[i] for i in indices]`` would give, only much faster, and the loader uses it. (A subclass
+that overrides the items alone has another idea of them than the ``batch`` it inherits, which is then left aside.)
 """
 
 import math
@@ -9,7 +10,7 @@ import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,11 @@ class Dataset(Protocol[Item_co]):
 
     def __len__(self) -> int:
         """The number of items."""
+        raise NotImplementedError(f"{type(self).__name__} is missing the method __len__")
 
     def __getitem__(self, index: int, /) -> Item_co:
         """Item ``index``, ``0 <= index < len(self)``; IndexError beyond."""
-
-
-@runtime_checkable
-class BatchedDataset(Protocol):
-    """A dataset that can fetch many items at once."""
-
-    def batch(self, indices: Indices, /) -> Any:
-        """The items at ``indices``, collated."""
+        raise NotImplementedError(f"{type(self).__name__} is missing the method __getitem__")
 
 
 class ImageDataset:
@@ -272,9 +267,19 @@ def random_split(dataset: Dataset[Any], lengths: Sequence[float], generator: Gen
 
 def fetch(dataset: Dataset[Any], indices: NDArray[np.int64]) -> Any:
     """The items at ``indices``, collated: at once where the dataset can, else one by one."""
-    if isinstance(dataset, BatchedDataset):
-        return dataset.batch(indices)
+    if _fetches_batches(type(dataset)):
+        return dataset.batch(indices)  # type: ignore[attr-defined]
     return collate([dataset[i] for i in indices.tolist()])
+
+
+def _fetches_batches(kind: type) -> bool:
+    """Whether a class of datasets has a method ``batch`` that knows of its ``__getitem__``: not an older one's."""
+    for ancestor in kind.__mro__:
+        if "batch" in vars(ancestor):
+            return True
+        if "__getitem__" in vars(ancestor):
+            return False
+    return False
 
 
 def collate(items: Sequence[Any]) -> Any:
@@ -299,7 +304,8 @@ def collate(items: Sequence[Any]) -> Any:
     if isinstance(first, tuple | list):
         if any(len(item) != len(first) for item in items):
             raise ValueError(f"expected items that all have length {len(first)}; pass a collate_fn if they differ")
-        return tuple(collate(slot) for slot in zip(*items, strict=True))
+        slots = [collate(slot) for slot in zip(*items, strict=True)]
+        return type(first)(*slots) if hasattr(first, "_fields") else tuple(slots)
     try:
         if isinstance(first, Tensor):
             return cat([item[None] for item in items])

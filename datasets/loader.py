@@ -259,4 +259,6 @@ def _mapped(f: Callable[[Any], Any], batch: Any) -> Any:
     """``f`` over what a plain container holds; anything else as it is."""
     if type(batch) in (tuple, list):
         return type(batch)(map(f, batch))
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*map(f, batch))
     return {key: f(value) for key, value in batch.items()} if type(batch) is dict else batch

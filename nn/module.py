@@ -341,9 +341,9 @@ class Module:
         """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
-        for module in self.modules():
-            module.training = mode
-        state_changed()
+        self.training = mode
+        for module in self.children():
+            module.train(mode)  # which it may have overridden, to keep a part of it frozen
         return self
 
     def eval(self) -> Self:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tinygrad_lite import Generator, Tensor, from_numpy, manual_seed
 from tinygrad_lite.datasets import (
     ConcatDataset,
+    DataLoader,
+    Dataset,
     Digits,
     Subset,
     TensorDataset,
@@ -173,6 +175,56 @@ def test_tensor_dataset() -> None:
     for bad in ((), (x, x[:3]), (np.array(1.0),)):
         with pytest.raises(ValueError, match="tensors: expected at least one, all with the same first dimension"):
             TensorDataset(*bad)
+
+
+def test_a_subclass_with_items_of_its_own_gives_them_in_batches_too() -> None:
+    class Doubled(TensorDataset):
+        def __getitem__(self, index: int, /) -> tuple[Tensor, ...]:
+            return tuple(2 * row for row in super().__getitem__(index))
+
+    class Both(Doubled):
+        def batch(self, indices: Any, /) -> tuple[Tensor, ...]:
+            return tuple(20 * rows for rows in super().batch(indices))
+
+    rows = np.arange(3.0)
+    for data, factor in ((Doubled(rows), 2), (Subset(Doubled(rows), range(3)), 2), (Both(rows), 20)):
+        [[batch]] = DataLoader(data, batch_size=3)
+        assert batch.tolist() == (factor * rows).tolist()
+
+
+def test_a_batch_that_is_no_method_of_the_class_is_the_datasets_own_affair() -> None:
+    class Numbers:
+        def __init__(self) -> None:
+            self.batch = 32
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int, /) -> int:
+            return index
+
+    [batch] = DataLoader(Numbers(), batch_size=2)
+    assert batch.tolist() == [0, 1]
+
+
+def test_a_dataset_without_items_or_a_length_says_so() -> None:
+    class Half(Dataset[int]):
+        pass
+
+    for read in (len, lambda data: data[0]):
+        with pytest.raises(NotImplementedError, match="Half"):
+            read(Half())  # type: ignore[abstract]
+
+
+def test_named_tuples_stay_named() -> None:
+    class Pair(NamedTuple):
+        x: Any
+        y: Any
+
+    [batch] = DataLoader([Pair(1, np.zeros(2)), Pair(2, np.ones(2))], batch_size=2)
+    assert type(batch) is Pair
+    assert batch.x.tolist() == [1, 2]
+    assert isinstance(batch.y, Tensor)
 
 
 def test_collate() -> None:

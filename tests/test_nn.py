@@ -146,6 +146,15 @@ def test_train_and_eval_reach_everything_below() -> None:
     assert all(m.training for m in net.modules())
 
 
+def test_a_module_may_decide_for_itself_what_train_means() -> None:
+    class Frozen(nn.Linear):
+        def train(self, mode: bool = True) -> Frozen:
+            return super().train(False)
+
+    net = nn.Sequential(nn.Sequential(Frozen(2, 2)), nn.Dropout()).train()
+    assert [m.training for m in net.modules()] == [True, True, False, True]
+
+
 def test_apply_goes_from_the_inside_out() -> None:
     net, seen = Net(), []
     assert net.apply(lambda m: seen.append(type(m).__name__)) is net
