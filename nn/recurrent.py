@@ -153,6 +153,8 @@ class _Recurrent(Module):
         for part, shape in zip(states, shapes, strict=True):
             if part.shape != shape:
                 raise RuntimeError(f"Expected hidden size {shape}, got {list(part.shape)}")
+            if part.dtype != x.dtype:
+                raise RuntimeError(f"Expected initial states of the input's dtype {x.dtype}, got {part.dtype}")
         last: list[tuple[Any, ...]] = []
         for layer in range(self.num_layers):
             outputs = []

@@ -191,9 +191,14 @@ def test_errors_of_shapes(kind: str, shape: tuple[int, ...], states: list[tuple[
     assert_same(ours, theirs)
 
 
-def test_wrong_dtype() -> None:
-    ours, theirs = (attempt(lambda lib, nn: nn.GRU(3, 4)(lib.new(normal((5, 2, 3)))), library, nn)
-                    for library, nn in zip(BOTH, (tg.nn, torch.nn), strict=True))
+@pytest.mark.parametrize("wrong", [0, 1], ids=["input", "state"])
+def test_wrong_dtype(wrong: int) -> None:
+    def call(library: Any, nn: Any) -> Any:
+        shapes = [(5, 2, 3), (1, 2, 4)]
+        return nn.GRU(3, 4)(*(library.new(normal(s).astype("f8" if i == wrong else "f4"))
+                              for i, s in enumerate(shapes)))
+
+    ours, theirs = (attempt(call, *pair) for pair in zip(BOTH, (tg.nn, torch.nn), strict=True))
     assert isinstance(theirs, Exception)
     assert_same(ours, theirs)
 
