@@ -442,7 +442,7 @@ def test_linear_without_bias_in_another_dtype_and_of_size_zero() -> None:
     (nn.Tanh(), np.tanh),
     (nn.Sigmoid(), lambda x: 1 / (1 + np.exp(-x))),
     (nn.Softmax(dim=0), lambda x: np.exp(x) / np.exp(x).sum(0)),
-    (nn.Softmax(), lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
+    (nn.Softmax(dim=-1), lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
     (nn.LogSoftmax(dim=0), lambda x: np.log(np.exp(x) / np.exp(x).sum(0))),
     (nn.Identity(1, unused=2), lambda x: x),
     (nn.Flatten(0), np.ravel),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import tinygrad_lite as tg
 from tests.networks import Network, networks
 from tests.test_explanation import cube, two_layers
+from tinygrad_lite import nn
 from tinygrad_lite.explanation import explain
 from tinygrad_lite.graph import Array
 from tinygrad_lite.source import wrapped
@@ -292,3 +293,18 @@ def test_wrapping_keeps_the_meaning() -> None:
     assert ast.unparse(ast.parse("\n".join(lines))) == ast.unparse(ast.parse(line))
     call = f"def f(*, {', '.join(f'argument{i}' for i in range(20))}):"
     assert max(map(len, wrapped(call))) <= 100
+    ones, twos = (", ".join([number] * 20) for number in ("1.0", "2.0"))
+    pair = f"    first, second = ({ones}) if x else ({twos})"
+    assert ast.unparse(ast.parse("if x:\n" + "\n".join(wrapped(pair)))) == ast.unparse(ast.parse("if x:\n" + pair))
+
+
+def test_functions_may_use_dtypes_and_functions_of_modules_of_the_library() -> None:
+    """erf asks for the item size and takes its coefficients from its module; gelu calls erf."""
+    X, W = tg.randn(3, 2, dtype=tg.float64), tg.randn(2, 2, dtype=tg.float64, requires_grad=True)
+
+    def f(X: Any) -> Any:
+        return nn.functional.gelu(X @ W).sum()
+
+    code = explain(f, X, names={"W": W}).code()
+    assert "np.dtype('float32')" in code
+    check(code, f, (X,), {"W": W}, X=X)

@@ -443,13 +443,14 @@ def wrapped(line: str, width: int = WIDTH, inside: bool = False) -> list[str]:
     if len(line) <= width:
         return [line]
     depth, quote = 0, ""
+    first = max(line.find(" = "), len(line) - len(line.lstrip()))  # what is assigned to stays on one line
     breaks: list[tuple[int, int]] = []  # depth, position
     for i, c in enumerate(line):
         if quote or c in "'\"":
             quote = "" if c == quote else quote or c
             continue
         depth += (c in "([{") - (c in ")]}")
-        if line[:i].strip() and (re.match(r" (\+|-|\*|/|@) ", line[i:]) or (c == "," and line[i + 1 :].strip())):
+        if i > first and (re.match(r" (\+|-|\*|/|@) ", line[i:]) or (c == "," and line[i + 1 :].strip())):
             breaks.append((depth, i + (c == ",")))
     if not inside and " = " not in line and "return " not in line:  # a loop: nothing to put brackets around
         breaks = [(d, i) for d, i in breaks if d]

@@ -5,11 +5,24 @@ points where the op has no derivative, and computes the result from the definiti
 The modules are those of `tinygrad_lite/ops`.
 """
 
-from . import activation, attention, conv, elementwise, indexing, linalg, loss, pool, recurrent, reduce, shape
+from . import (
+    activation,
+    attention,
+    conv,
+    elementwise,
+    indexing,
+    linalg,
+    loss,
+    normalization,
+    pool,
+    recurrent,
+    reduce,
+    shape,
+)
 from .drawing import CASES, Arguments, Case, Maker
 
 WITHOUT_CASE = {"to_device": "moves arrays between backends: see test_devices.py"}
 """The ops that the battery leaves out, each with the reason."""
 
 __all__ = ["CASES", "WITHOUT_CASE", "Arguments", "Case", "Maker", "activation", "attention", "conv", "elementwise",
-           "indexing", "linalg", "loss", "pool", "recurrent", "reduce", "shape"]
+           "indexing", "linalg", "loss", "normalization", "pool", "recurrent", "reduce", "shape"]

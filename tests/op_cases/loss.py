@@ -61,3 +61,15 @@ def _(make: Maker) -> Arguments:
     shape = make.shape(empty=False)
     return {"input": make.numbers(make.narrower(shape)), "target": make.numbers(make.narrower(shape)),
             "reduction": make.choose("mean", "sum", "none")}  # fmt: skip
+
+
+def binary_cross_entropy(input: Any, target: Any, reduction: str) -> Any:
+    """The definition, for probabilities that are neither 0 nor 1."""
+    return reduced(-(target * np.log(input) + (1 - target) * np.log(1 - input)), reduction)
+
+
+@case("binary_cross_entropy", oracle=binary_cross_entropy)
+def _(make: Maker) -> Arguments:
+    shape = make.shape(empty=False)
+    return {"input": make.numbers(shape, positive=True) / 3, "target": make.numbers(shape, positive=True) / 3,
+            "reduction": make.choose("mean", "sum", "none")}  # fmt: skip

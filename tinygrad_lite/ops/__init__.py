@@ -1,6 +1,6 @@
 """The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
 
-from .activation import log_softmax, relu, softmax
+from .activation import elu, gelu, hardtanh, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from .attention import attention
 from .conv import col2im, conv, conv_transpose, conv_weight, im2col
 from .elementwise import (
@@ -86,7 +86,8 @@ from .logic import (
     positive,
     signbit,
 )
-from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .normalization import inner, moments, standardize
 from .pool import max_pool, pool_argmax, pool_gather, pool_scatter, sum_pool, sum_unpool
 from .recurrent import gru_layer, lstm_layer, rnn_layer
 from .reduce import (
@@ -147,6 +148,7 @@ __all__ = [
     "atan2",
     "atanh",
     "attention",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
@@ -172,6 +174,7 @@ __all__ = [
     "diagonal",
     "diagonal_backward",
     "div",
+    "elu",
     "eq",
     "erf",
     "exp",
@@ -185,18 +188,22 @@ __all__ = [
     "gather",
     "gather_backward",
     "ge",
+    "gelu",
     "getitem",
     "gru_layer",
     "gt",
+    "hardtanh",
     "hypot",
     "im2col",
     "index",
     "index_backward",
     "index_put",
+    "inner",
     "isclose",
     "isfinite",
     "isinf",
     "le",
+    "leaky_relu",
     "linear",
     "log",
     "log1p",
@@ -218,6 +225,7 @@ __all__ = [
     "mean",
     "median",
     "minimum",
+    "moments",
     "mse_loss",
     "mul",
     "nan_to_num",
@@ -245,11 +253,14 @@ __all__ = [
     "sigmoid",
     "sign",
     "signbit",
+    "silu",
     "sin",
     "sinh",
     "slice_backward",
     "softmax",
+    "softplus",
     "sqrt",
+    "standardize",
     "std",
     "sub",
     "sum",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
 from .activation import log_softmax, lowered, softmax
+from .elementwise import clamp
 from .functions import log, sigmoid
 from .indexing import along
 from .reduce import in_float32, mean, shared, sum, unreduce
 
 
-def reduced(loss, reduction):
+def reduced(loss: Any, reduction: str) -> Any:
     """A loss per element as `reduction` wants it."""
     check_reduction(reduction)
     return loss if reduction == "none" else sum(loss) if reduction == "sum" else mean(loss)
@@ -150,6 +152,39 @@ def _(g, input, target, reduction):
 @binary_cross_entropy_with_logits.vjp("target")
 def _(g, input, reduction):
     return -share(g, input.shape, reduction) * input
+
+
+@op
+@in_float32
+def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """-(target log(input) + (1 - target) log(1 - input)), both logarithms at least -100, as in PyTorch.
+
+    Raises ValueError if the shapes differ, and RuntimeError for an input that is no probability.
+    """
+    check_floating("binary_cross_entropy", input)
+    if np.shape(target) != input.shape:
+        raise ValueError(f"target must have the shape of input, {input.shape}; got {np.shape(target)}")
+    if not np.all((input >= 0) & (input <= 1)):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    with np.errstate(divide="ignore"):
+        loss = (target - 1) * np.maximum(np.log1p(-input), -100) - target * np.maximum(np.log(input), -100)
+    return reduced(loss, reduction)
+
+
+@binary_cross_entropy.define
+def _(input, target, reduction="mean"):
+    return reduced(-(target * log(input) + (1 - target) * log(1 - input)), reduction)
+
+
+@binary_cross_entropy.vjp("input")
+def _(g, input, target, reduction):
+    least = 9.999999960041972e-13  # PyTorch's 1e-12, which is a float32
+    return share(g, input.shape, reduction) * (input - target) / clamp(input * (1 - input), least)
+
+
+@binary_cross_entropy.vjp("target")
+def _(g, input, reduction):
+    return share(g, input.shape, reduction) * (log(1 - input) - log(input))
 
 
 @op
