@@ -48,6 +48,7 @@ fuzz: $(VENV)/.dev ## the property tests, with many more examples
 bench: $(VENV)/.bench ## microseconds per op and per training step
 	$(RUN) -m benchmarks.overhead $(ARGS)
 	$(RUN) -m benchmarks.step $(ARGS)
+	$(RUN) -m benchmarks.conv $(ARGS)
 
 lines: $(VENV)/bin/pip ## the size table
 	@$(RUN) -m benchmarks.lines
