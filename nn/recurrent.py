@@ -35,7 +35,8 @@ def _run_lstm(x: Any, state: tuple[Any, ...], weights: Weights, projection: Any 
     weight_ih, weight_hh, bias_ih, bias_hh = weights
     gates = ops.linear(x, weight_ih, None if bias_ih is None else bias_ih + bias_hh)
     if projection is not None:
-        _, cells, states = lstm_steps(gates, weight_hh, *state, projection)
+        h, c = state
+        _, cells, states = lstm_steps(gates, weight_hh, h, c, projection)
         return stacked(states), states[-1], cells[-1]
     y = ops.lstm_layer(gates, weight_hh, stacked(state))
     return y[:-1], y[-2], y[-1]
