@@ -23,7 +23,7 @@ from tinygrad_lite.operation import REGISTRY, Op
 ROOT = Path(tg.__file__).parent
 
 LAYERS = """
-backend dtypes
+backend dtypes extras
 graph
 call
 operation
@@ -32,7 +32,7 @@ ops
 views accumulation
 inplace compositions random keys printing
 _tensor
-creation anomaly custom saving
+creation anomaly custom saving linalg
 autograd
 optim
 program
@@ -40,7 +40,11 @@ expression derivation notation explanation source compiled_step replay
 mistakes comparison testing
 nn
 datasets
-pictures training command_line
+networks pictures machine
+training
+runs
+prediction
+command_line
 __main__
 """.split("\n")
 """From the bottom up: a module imports from its own row or from earlier ones, and never from later ones."""

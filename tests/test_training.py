@@ -1,22 +1,28 @@
 """`python -m tinygrad_lite train`: what it prints, what it writes, and what it says when something is wrong."""
 
-import importlib
 import json
+import math
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinygrad_lite import nn, training
+import tinygrad_lite as tg
+from tinygrad_lite import nn, runs, training
 from tinygrad_lite.command_line import main
-from tinygrad_lite.training import Settings, train
+from tinygrad_lite.runs import Result, train
+from tinygrad_lite.training import PRESETS, Settings, Trainer
+
+SMALL = ["--model", "mlp", "--hidden", "16", "--epochs", "2", "--no-pictures"]
 
 
 def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tuple[str, Path]:
@@ -27,63 +33,192 @@ def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tu
     return capsys.readouterr().out, made
 
 
-def test_default_run_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    printed, folder = run(capsys, tmp_path)
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert len(records) == Settings().epochs
-    assert records[-1]["test_accuracy"] >= 0.93
-    assert f"test accuracy {records[-1]['test_accuracy']:.2%}" in printed
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def figures(folder: Path) -> list[tuple[float, ...]]:
+    """What must be the same at every run with the same seed: all but the times."""
+    return [(r["loss"], r["accuracy"], r["test_loss"], r["test_accuracy"], r["lr"]) for r in records(folder)]
+
+
+def test_dense_network_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed, folder = run(capsys, tmp_path, "--model", "mlp")
+    found = records(folder)
+    assert len(found) == PRESETS["mlp"].epochs
+    assert found[-1]["test_accuracy"] >= 0.93
+    assert f"test accuracy {found[-1]['test_accuracy']:.2%}" in printed
     assert re.search(r"epoch  1/40  loss \d\.\d+  accuracy .*%  test loss .* images/s  \d+ s left", printed)
-    expected = {"config.json", "metrics.jsonl", "weights.safetensors", "curves.png", "mistakes.png", "confusion.png",
-                "digits.png", "derivation.png", "derivation.txt"}
+    expected = {"config.json", "metrics.jsonl", "weights.safetensors", "checkpoint.safetensors", "curves.png",
+                "mistakes.png", "confusion.png", "samples.png", "derivation.png", "derivation.txt"}
     assert {path.name for path in folder.iterdir()} == expected
     for picture in folder.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size > 10_000
     assert "(a2 − y)/m" in (folder / "derivation.txt").read_text()
     configuration = json.loads((folder / "config.json").read_text())
-    assert configuration["hidden"] == list(Settings().hidden)
+    assert configuration["hidden"] == list(PRESETS["mlp"].hidden)
     assert configuration["seed"] == 0
+    assert runs.settings_of(folder) == Settings(**{**vars(PRESETS["mlp"]), "out": tmp_path})
+
+
+def test_convolutional_network_is_the_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed, folder = run(capsys, tmp_path, "--epochs", "2")
+    assert "Conv2d(1, 16, kernel_size=(5, 5)" in printed
+    assert records(folder)[-1]["test_accuracy"] >= 0.9
+    assert (folder / "mistakes.png").stat().st_size > 10_000
+    assert "h1     = im2col(X)" in (folder / "derivation.txt").read_text()
+
+
+def test_single_neuron_tells_one_digit_from_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed, folder = run(capsys, tmp_path, "--model", "neuron", "--digit", "1", "--epochs", "3")
+    assert records(folder)[-1]["test_accuracy"] >= 0.98
+    assert re.search(r"the rest +874 .*\n +1 +126 ", printed)
+    assert "σ(z1)" in (folder / "derivation.txt").read_text()
+
+
+@pytest.mark.parametrize("options", [
+    ["--optimizer", "adam", "--lr", "1e-3", "--schedule", "onecycle", "--activation", "gelu"],
+    ["--optimizer", "rmsprop", "--lr", "1e-3", "--schedule", "plateau", "--activation", "silu", "--dtype", "float64"],
+    ["--optimizer", "adamw", "--lr", "1e-3", "--schedule", "step", "--shift", "1", "--workers", "2"],
+    ["--optimizer", "adagrad", "--lr", "1e-2", "--schedule", "exponential", "--activation", "elu", "--flip"],
+    ["--optimizer", "nesterov", "--lr", "0.05", "--schedule", "cosine", "--activation", "leaky_relu"],
+], ids=lambda options: options[1])  # fmt: skip
+def test_every_optimizer_and_schedule_learns(options: list[str], tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    _, folder = run(capsys, tmp_path, *SMALL, *options)
+    assert records(folder)[-1]["test_accuracy"] > 0.6
+    assert math.isfinite(records(folder)[-1]["lr"])
 
 
 def test_same_seed_same_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--epochs", "2", "--hidden", "30,20", "--activation", "tanh", "--no-pictures"]
-    figures, weights = [], []
-    for seed in ("3", "3", "4"):
-        _, folder = run(capsys, tmp_path, "--seed", seed, *arguments)
-        records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        figures.append([(r["loss"], r["accuracy"], r["test_loss"], r["test_accuracy"]) for r in records])
-        weights.append((folder / "weights.safetensors").read_bytes())
-    assert figures[0] == figures[1] != figures[2]
+    arguments = [*SMALL, "--hidden", "30,20", "--activation", "tanh", "--shift", "1"]
+    folders = [run(capsys, tmp_path, "--seed", seed, *arguments)[1] for seed in ("3", "3", "4")]
+    found = [figures(folder) for folder in folders]
+    weights = [(folder / "weights.safetensors").read_bytes() for folder in folders]
+    assert found[0] == found[1] != found[2]
     assert weights[0] == weights[1] != weights[2]
 
 
 def test_weights_are_those_of_the_network(tmp_path: Path) -> None:
-    safetensors = importlib.import_module("safetensors.numpy")
-    settings = Settings(out=tmp_path, epochs=1, hidden=(16,), dtype="float64", quiet=True, pictures=False)
-    result = train(settings)
-    model = training.network(settings).to("float64")
-    model.load_state_dict(safetensors.load_file(result.folder / "weights.safetensors"))
-    test = training.DATASETS["digits"](train=False)
-    _, accuracy, predicted, confidence = training.evaluate(model, test, settings)
-    assert accuracy == result.test_accuracy
-    assert np.array_equal(predicted, result.predicted)
-    assert np.array_equal(confidence, result.confidence)
+    result = train(Settings(model="mlp", out=tmp_path, epochs=1, hidden=(16,), dtype="float64", quiet=True,
+                            pictures=False, shift=0))
+    anew = Trainer(result.trainer.settings)
+    anew.model.load_state_dict(tg.load(result.folder / "weights.safetensors"))
+    found = anew.evaluate()
+    assert found.accuracy == result.test_accuracy
+    assert np.array_equal(found.predicted, result.evaluation.predicted)
+    assert np.array_equal(found.confidence, result.evaluation.confidence)
 
 
 def test_network_of_any_size() -> None:
-    model = training.network(Settings(hidden=(500, 150), activation="sigmoid", dropout=0.5))
+    settings = Settings(model="mlp", hidden=(500, 150), activation="sigmoid", dropout=0.5)
+    model = training.network(settings, (1, 28, 28), 10)
     assert [type(layer).__name__ for layer in model] == [
         "Flatten", "Linear", "Sigmoid", "Dropout", "Linear", "Sigmoid", "Dropout", "Linear"]
     assert [tuple(p.shape) for p in model.parameters()][::2] == [(500, 784), (150, 500), (10, 150)]
-    assert [type(layer) for layer in training.network(Settings(hidden=()))] == [nn.Flatten, nn.Linear]
+    bare = training.network(Settings(model="mlp", hidden=()), (1, 28, 28), 10)
+    assert [type(layer) for layer in bare] == [nn.Flatten, nn.Linear]
+    deep = training.network(
+        Settings(channels=((8, 2), (16, 1)), kernel=3, batch_norm=True, hidden=(), activation="elu"), (3, 32, 32), 10)
+    assert [type(layer).__name__ for layer in deep] == [
+        "Conv2d", "BatchNorm2d", "ELU", "Conv2d", "BatchNorm2d", "ELU", "MaxPool2d", "Conv2d", "BatchNorm2d", "ELU",
+        "MaxPool2d", "Flatten", "Linear"]
+    assert tuple(deep(tg.zeros(2, 3, 32, 32)).shape) == (2, 10)
+    with pytest.raises(ValueError, match="halve images of 4 x 4 to nothing"):
+        training.network(Settings(channels=((8, 1),) * 3), (1, 4, 4), 10)
+
+
+# --- interruption and resuming ----------------------------------------------------------------------------------------
+
+
+def interrupted(settings: Settings, monkeypatch: pytest.MonkeyPatch, after: int) -> Path:
+    """The folder of a run that was asked to stop after so many steps."""
+    stop, step, left = threading.Event(), Trainer.step, iter(range(after))
+
+    def counted(self: Trainer, images: tg.Tensor, labels: tg.Tensor) -> tuple[float, int]:
+        if next(left) == after - 1:
+            stop.set()
+        return step(self, images, labels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", counted)
+        patch.setattr(runs, "interruptible", lambda: _given(stop))
+        with pytest.raises(training.Interrupted, match="go on with: python -m tinygrad_lite train --resume"):
+            train(settings)
+    (folder,) = settings.out.iterdir()
+    return folder
+
+
+class _given:
+    def __init__(self, event: threading.Event) -> None:
+        self.event = event
+
+    def __enter__(self) -> threading.Event:
+        return self.event
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("options", "after"), [
+    ({"model": "mlp", "hidden": (16,), "optimizer": "sgd", "schedule": "cosine"}, 30),
+    ({"model": "mlp", "hidden": (16,), "optimizer": "adam", "lr": 1e-3, "schedule": "onecycle", "workers": 2}, 101),
+    ({"model": "mlp", "hidden": (16,), "schedule": "plateau"}, 79),  # the end of an epoch
+    ({"model": "cnn", "channels": ((4, 1),), "hidden": (), "batch_norm": True, "kernel": 3}, 5),
+])
+def test_resuming_gives_the_bits_of_a_run_that_was_not_interrupted(
+    options: dict[str, Any], after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common: dict[str, Any] = {"epochs": 2, "quiet": True, "pictures": False, "shift": 1, **options}
+    whole = train(Settings(**common, out=tmp_path / "whole"))
+    folder = interrupted(Settings(**common, out=tmp_path / "parts"), monkeypatch, after)
+    assert not (folder / "weights.safetensors").exists()
+    resumed = runs.resume(folder, quiet=True)
+    assert figures(folder) == figures(whole.folder)
+    assert (folder / "weights.safetensors").read_bytes() == (whole.folder / "weights.safetensors").read_bytes()
+    assert isinstance(resumed, Result)
+
+
+def test_more_epochs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, folder = run(capsys, tmp_path, *SMALL)
+    assert main(["train", "--resume", str(folder)]) == 1
+    assert "is finished: 2 epochs are done; ask for more with --epochs" in capsys.readouterr().err
+    assert main(["train", "--resume", str(folder), "--epochs", "3"]) == 0
+    assert len(records(folder)) == 3
+    _, longer = run(capsys, tmp_path, *SMALL, "--epochs", "3")
+    assert figures(folder) == figures(longer)
+    assert main(["train", "--resume", str(folder), "--lr", "1"]) == 1
+    assert "--lr cannot be given beside it" in capsys.readouterr().err
+    _, planned = run(capsys, tmp_path, *SMALL, "--schedule", "cosine")
+    assert main(["train", "--resume", str(planned), "--epochs", "3"]) == 1
+    assert "the schedule 'cosine'" in capsys.readouterr().err
+    assert main(["train", "--resume", str(tmp_path)]) == 1
+    assert "is no folder of a run: it has no config.json" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tinygrad_lite", "train", "--out", str(tmp_path), *SMALL, "--epochs", "500"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("epoch  2"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    (folder,) = tmp_path.iterdir()
+    assert process.returncode == 130
+    assert re.search(r"interrupted (in|after) epoch \d+ of 500.*; go on with: python -m tinygrad_lite train --resume "
+                     + re.escape(str(folder)), said)
+    assert len(records(folder)) >= 2
+    assert len(tg.load(folder / "checkpoint.safetensors")["progress"]["records"]) == len(records(folder))
 
 
 def test_progress_bar_in_a_terminal(tmp_path: Path) -> None:
     """A real terminal (a pseudo-terminal) on stderr: the bar with loss, accuracy, images/s and time left."""
     master, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 120))
-    options = ["--epochs", "1", "--batch-size", "1", "--hidden", "8", "--no-pictures", "--out", str(tmp_path)]
+    options = ["--epochs", "1", "--model", "mlp", "--batch-size", "1", "--hidden", "8", "--no-pictures",
+               "--out", str(tmp_path)]
     command = [sys.executable, "-m", "tinygrad_lite", "train", *options]  # slow enough to be drawn
     finished = subprocess.run(command, stderr=terminal, stdout=subprocess.PIPE, check=True, text=True)
     os.close(terminal)
@@ -96,23 +231,6 @@ def test_progress_bar_in_a_terminal(tmp_path: Path) -> None:
     assert re.search(r"^epoch  1/1  loss .* test accuracy", finished.stdout, re.MULTILINE)
 
 
-def test_interrupted_training_leaves_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    learn, epochs = training.train_epoch, iter(range(3))
-
-    def interrupted(*arguments: Any) -> training.Tally:
-        if next(epochs) == 2:
-            raise KeyboardInterrupt
-        return learn(*arguments)
-
-    monkeypatch.setattr(training, "train_epoch", interrupted)
-    assert main(["train", "--quiet", "--no-pictures", "--hidden", "8", "--out", str(tmp_path)]) == 130
-    (folder,) = tmp_path.iterdir()
-    assert f"interrupted; {folder} holds what was learned in 2 of 40 epochs" in capsys.readouterr().err
-    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
-    assert (folder / "weights.safetensors").exists()
-
-
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
@@ -120,10 +238,20 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_divergence_is_an_error_with_step_and_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--lr", "1e30", "--no-pictures", "--quiet", "--out", str(tmp_path)]) == 1
-    assert re.search(r"the loss is (nan|inf) in step \d+ of epoch 1 at learning rate 1e\+30; try a smaller --lr",
+def test_divergence_is_an_error_with_step_rate_and_op(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *SMALL, "--lr", "1e30", "--quiet", "--out", str(tmp_path)]) == 1
+    assert re.search(r"the loss is (nan|inf) in step \d+ of epoch 1 at learning rate 1e\+30: the (first infinite or "
+                     r"nan result is that of \w+, of shape .*|step before made \S+ infinite or nan); try a smaller",
                      capsys.readouterr().err)
+
+
+def test_divergence_names_the_op() -> None:
+    trainer = Trainer(Settings(model="mlp", hidden=(4,), shift=0))
+    with tg.no_grad():
+        list(trainer.model.parameters())[-2].fill_(1e38)
+    images, labels = trainer.training.batch(slice(0, 3))
+    with np.errstate(all="ignore"), pytest.raises(training.Diverged, match="is that of linear, of shape"):
+        trainer.step(tg.from_numpy(1e5 * images), tg.from_numpy(labels))
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -132,7 +260,10 @@ def test_divergence_is_an_error_with_step_and_rate(tmp_path: Path, capsys: pytes
     (["--hidden", "0,5"], "argument --hidden: sizes must be at least 1"),
     (["--epochs", "0"], "argument --epochs: expected at least 1, got 0"),
     (["--momentum", "1"], "argument --momentum: expected a number in [0, 1), got 1"),
-    (["--activation", "softplus"], "argument --activation: invalid choice: 'softplus'"),
+    (["--activation", "step"], "argument --activation: invalid choice: 'step'"),
+    (["--channels", "16,x"], "argument --channels: expected blocks such as 16,32 or 32x2,64x2, got '16,x'"),
+    (["--kernel", "4"], "argument --kernel: expected an odd number, got 4"),
+    (["--schedule", "later"], "argument --schedule: invalid choice: 'later'"),
 ])
 def test_bad_arguments_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

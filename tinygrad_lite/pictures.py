@@ -1,4 +1,4 @@
-"""Pictures of a run: curves, mistakes, the confusion matrix and a gallery of digits.
+"""Pictures of a run: curves, mistakes, the confusion matrix and a gallery of samples.
 
 Importing this module needs matplotlib (the extra "train").  Figures are drawn off screen and know of no global state.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -55,36 +56,48 @@ def curves(epochs: Sequence[dict[str, float]], path: Path) -> None:
 
 def gallery(images: Any, targets: Any, path: Path, each: int = 12) -> None:
     """A row of `each` sample images for every class."""
-    made = figure(each * 0.62, 6.9, "What the network learns from")
-    for digit, row in enumerate(made.subplots(10, each)):
-        for axes, i in zip(row, np.flatnonzero(targets == digit)[:each], strict=False):
-            axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
+    classes = int(targets.max()) + 1
+    made = figure(each * 0.62, classes * 0.64 + 0.5, "What the network learns from")
+    for k, row in enumerate(made.subplots(classes, each, squeeze=False)):
+        for axes, i in zip(row, np.flatnonzero(targets == k)[:each], strict=False):
+            show(axes, images[i])
         for axes in row:
             axes.set_axis_off()
     save(made, path)
 
 
-def mistakes(images: Any, targets: Any, predicted: Any, confidence: Any, path: Path, most: int = 40) -> None:
+def show(axes: Axes, image: Any) -> None:
+    """An image, grey (height, width) as ink on paper, or in colour (3, height, width)."""
+    colour = image.ndim == 3 and len(image) == 3
+    axes.imshow(image.transpose(1, 2, 0) if colour else image.reshape(image.shape[-2:]), cmap="gray_r",
+                interpolation="nearest")
+
+
+def mistakes(images: Any, targets: Any, predicted: Any, confidence: Any, classes: Sequence[str], path: Path,
+             most: int = 40) -> None:
     """Images classified wrongly, those of which the network was most sure first, with true and predicted class."""
     wrong = np.flatnonzero(predicted != targets)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    columns = 10 if len(shown) > 10 else max(len(shown), 5)
+    long = max(map(len, classes)) > 2
+    columns = min(8 if long else 10, max(len(shown), 5))
     rows = max(-(-len(shown) // columns), 1)
     title = (f"{len(wrong)} of {len(targets):,} test images are classified wrongly" + (
         f"; the {len(shown)} it was most sure of" if len(shown) < len(wrong) else ""))
-    made = figure(columns * 1.05, rows * 1.38 + 0.6, title)
+    made = figure(columns * (1.25 if long else 1.05), rows * (1.6 if long else 1.38) + 0.6, title)
     grid = np.atleast_1d(made.subplots(rows, columns)).ravel()
     for axes, i in zip(grid, shown, strict=False):
-        axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
-        axes.set_title(f"{targets[i]} read as {predicted[i]}\n{confidence[i]:.0%} sure", fontsize=8, color=GREY)
+        show(axes, images[i])
+        true, read = classes[targets[i]], classes[predicted[i]]
+        said = f"{true}\nread as {read}" if long else f"{true} read as {read}"
+        axes.set_title(f"{said}\n{confidence[i]:.0%} sure", fontsize=8, color=GREY)
     for axes in grid:
         axes.set_axis_off()
     save(made, path)
 
 
-def confusion(targets: Any, predicted: Any, path: Path, classes: int = 10) -> None:
+def confusion(targets: Any, predicted: Any, classes: Sequence[str], path: Path) -> None:
     """How often each true class (row) was given each predicted class (column); colour is the share of the row."""
-    counts = np.zeros((classes, classes), int)
+    counts = np.zeros((len(classes), len(classes)), int)
     np.add.at(counts, (targets, predicted), 1)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     made = figure(7, 6.4, f"Test images by true and predicted class: {np.trace(counts) / counts.sum():.2%} right")
@@ -94,8 +107,9 @@ def confusion(targets: Any, predicted: Any, path: Path, classes: int = 10) -> No
         if counts[true, read]:
             axes.text(read, true, str(counts[true, read]), ha="center", va="center", fontsize=9,
                       color="white" if share[true, read] > 0.5 else "black")
-    axes.set_xticks(range(classes))
-    axes.set_yticks(range(classes))
+    upright = max(map(len, classes)) <= 2
+    axes.set_xticks(range(len(classes)), classes, rotation=0 if upright else 45, ha="center" if upright else "right")
+    axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     made.colorbar(shown, ax=axes, format=PercentFormatter(1, decimals=0), label="share of the true class", shrink=0.85)

@@ -295,6 +295,13 @@ class Recorder(Observer):
             array = gradient.array if isinstance(gradient, graph.Tensor) else gradient
             self.adjoints[call.outputs[0]] = self.value(array)
 
+    def _forget_idle_writes(self) -> None:
+        """Leave out writes to memory that no op reads or made, such as running statistics: nothing depends on them."""
+        ops = [c for c in self.calls if isinstance(c, Call) and not c.op.writes]
+        used = {id(graph.owner_of(v.array)) for c in ops for v in (*c.reads(), *c.outputs)}
+        self.calls = [c for c in self.calls if not (isinstance(c, Call) and c.op.writes) or any(
+            id(graph.owner_of(v.array)) in used for v in c.overwrites())]
+
     def merge_repeated(self, result: Tensor) -> Tensor:
         """Let calls that compute the same from the same operands be one, before the walk; return the result on that
         graph.
@@ -302,6 +309,7 @@ class Recorder(Observer):
         A value that was computed twice then has one gradient, to which both uses contribute.  What is overwritten in
         place may differ from one call to the next, so a program that writes stays as it is.
         """
+        self._forget_idle_writes()
         calls = [c for c in self.calls if isinstance(c, Call)]
         if any(c.op.writes for c in calls):
             return result

@@ -1,58 +1,197 @@
-"""The main job: train a dense network on handwritten digits, show how it goes, and leave a folder that tells of it."""
+"""The main job: train a network on small images, show how it goes, and leave a folder that tells of it."""
 
 from __future__ import annotations
 
-import importlib
-import json
 import math
-import os
-import platform
-import sys
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import pairwise
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from . import __version__, autograd, nn, optim
+from . import autograd, networks, nn, optim
 from ._tensor import Tensor
 from .creation import from_numpy
-from .datasets import MNIST, DataLoader, Digits
+from .datasets import CIFAR10, MNIST, DataLoader, Digits, FashionMNIST
+from .datasets.transforms import Compose, RandomHorizontalFlip, RandomShift
 from .dtypes import int64
-from .explanation import explain
-from .random import Generator, manual_seed
+from .explanation import Explanation, explain
+from .ops import cat
+from .optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+from .program import trace
+from .random import Generator, default_generator, manual_seed
 
-DATASETS: dict[str, Callable[..., Any]] = {"digits": Digits, "mnist": MNIST}
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+DATASETS: dict[str, Callable[..., Any]] = {
+    "digits": Digits, "mnist": MNIST, "fashion": FashionMNIST, "cifar10": CIFAR10}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is made of; the defaults learn the embedded digits in a few seconds."""
+    """What a run is made of; the defaults of each model are in `PRESETS`."""
 
+    model: str = "cnn"
     dataset: str = "digits"
-    hidden: tuple[int, ...] = (256,)
+    channels: tuple[tuple[int, int], ...] = ((16, 1), (32, 1))
+    kernel: int = 5
+    batch_norm: bool = False
+    hidden: tuple[int, ...] = (64,)
     activation: str = "relu"
-    lr: float = 0.1
+    dropout: float = 0.3
+    digit: int = 0
+    shift: int = 2
+    flip: bool = False
+    optimizer: str = "sgd"
+    lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    dropout: float = 0.3
+    schedule: str = "cosine"
     batch_size: int = 64
-    epochs: int = 40
+    epochs: int = 12
     seed: int = 0
     dtype: str = "float32"
     device: str = "cpu"
+    workers: int = 0
     out: Path = Path("runs")
     pictures: bool = True
     quiet: bool = False
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Settings:
+        """The settings that `as_json` wrote."""
+        known = {f.name for f in fields(cls)}
+        made = {name: value for name, value in values.items() if name in known}
+        made |= {"channels": tuple((wide, depth) for wide, depth in made["channels"]),
+                 "hidden": tuple(made["hidden"]), "out": Path(made["out"])}
+        return cls(**made)
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as JSON can hold them."""
+        return {**asdict(self), "out": str(self.out)}
+
+
+PRESETS = {
+    "cnn": Settings(),
+    "mlp": Settings(model="mlp", hidden=(256,), shift=0, lr=0.1, schedule="constant", epochs=40),
+    "neuron": Settings(model="neuron", hidden=(), dropout=0.0, shift=0, lr=0.1, schedule="constant", epochs=20),
+}
+"""The settings of each model unless others are asked for: they learn the embedded digits."""
+
+
+# --- what is learned --------------------------------------------------------------------------------------------------
+
+
+class Classification:
+    """Which of several classes an image shows: a score for each, softmax and cross-entropy."""
+
+    def __init__(self, classes: list[str]) -> None:
+        self.classes = classes
+
+    def targets(self, labels: Any) -> Any:
+        """The classes of images with these labels, Tensors or arrays."""
+        return labels
+
+    def loss(self, scores: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """The cross-entropy."""
+        value: Tensor = nn.functional.cross_entropy(scores, targets, reduction=reduction)
+        return value
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """The probability of each class, (N, classes)."""
+        value: Tensor = scores.softmax(1)
+        return value
+
+
+class Recognition(Classification):
+    """Whether an image shows one class or another one: a single score, sigmoid and binary cross-entropy."""
+
+    def __init__(self, classes: list[str], wanted: int) -> None:
+        if not 0 <= wanted < len(classes):
+            raise ValueError(f"digit: expected a class in 0..{len(classes) - 1}, got {wanted}")
+        super().__init__(["the rest", classes[wanted]])
+        self.wanted = wanted
+
+    def targets(self, labels: Any) -> Any:
+        """1 where the label is the wanted one, else 0."""
+        wanted = labels == self.wanted
+        return wanted.astype(np.int64) if isinstance(labels, np.ndarray) else wanted.to(int64)
+
+    def loss(self, scores: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """The binary cross-entropy of the sigmoid of the score."""
+        value: Tensor = nn.functional.binary_cross_entropy_with_logits(
+            scores.squeeze(1), targets.to(scores.dtype), reduction=reduction)
+        return value
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """The probabilities of the rest and of the wanted class, (N, 2)."""
+        wanted = scores.sigmoid()
+        value: Tensor = cat([1 - wanted, wanted], 1)
+        return value
+
+
+def task(settings: Settings, images: Any) -> Classification:
+    """What the network of these settings learns about the images of a dataset."""
+    classes = [name.partition(" - ")[0] for name in images.classes]  # "4", where MNIST's says "4 - four"
+    return Recognition(classes, settings.digit) if settings.model == "neuron" else Classification(classes)
+
+
+def network(settings: Settings, shape: tuple[int, ...], classes: int) -> nn.Sequential:
+    """The network of these settings for images of `shape`."""
+    s = settings
+    if s.model == "neuron":
+        return networks.neuron(shape)
+    if s.model == "mlp":
+        return networks.mlp(shape, classes, s.hidden, s.activation, s.dropout)
+    return networks.cnn(shape, classes, s.channels, s.kernel, s.hidden, s.activation, s.dropout, s.batch_norm)
+
+
+def dataset(settings: Settings, train: bool) -> Any:
+    """The training images, with random shifts and flips if the settings say so, or the test images as they are."""
+    changes: list[Any] = [RandomShift(settings.shift)] if settings.shift else []
+    changes += [RandomHorizontalFlip()] if settings.flip else []
+    return DATASETS[settings.dataset](train=train, transform=Compose(changes) if train and changes else None)
+
+
+OPTIMIZERS: dict[str, Callable[[Any, Settings], optim.Optimizer]] = {
+    "sgd": lambda p, s: optim.SGD(p, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay),
+    "nesterov": lambda p, s: optim.SGD(p, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay, nesterov=True),
+    "adam": lambda p, s: optim.Adam(p, lr=s.lr, weight_decay=s.weight_decay),
+    "adamw": lambda p, s: optim.AdamW(p, lr=s.lr, weight_decay=s.weight_decay),
+    "rmsprop": lambda p, s: optim.RMSprop(p, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay),
+    "adagrad": lambda p, s: optim.Adagrad(p, lr=s.lr, weight_decay=s.weight_decay),
+}
+
+SCHEDULES: dict[str, Callable[[optim.Optimizer, int], LRScheduler | ReduceLROnPlateau | None]] = {
+    "constant": lambda optimizer, steps: None,
+    "step": lambda optimizer, steps: StepLR(optimizer, max(steps // 3, 1)),
+    "exponential": lambda optimizer, steps: ExponentialLR(optimizer, 0.01 ** (1 / steps)),
+    "cosine": CosineAnnealingLR,
+    "onecycle": lambda optimizer, steps: OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], steps),
+    "plateau": lambda optimizer, steps: ReduceLROnPlateau(optimizer, patience=2),
+}
+"""How the learning rate goes over a run of so many steps."""
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
 
 class Diverged(ArithmeticError):
     """The loss is no longer a finite number."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, and did so between two steps."""
 
 
 @dataclass
@@ -62,6 +201,7 @@ class Tally:
     loss_sum: float = 0.0
     right: int = 0
     seen: int = 0
+    seconds: float = 0.0
 
     def add(self, loss: float, right: int, count: int) -> None:
         """Count a batch with this mean loss."""
@@ -72,232 +212,192 @@ class Tally:
     @property
     def loss(self) -> float:
         """The mean loss so far."""
-        return self.loss_sum / self.seen
+        return self.loss_sum / self.seen if self.seen else math.nan
 
     @property
     def accuracy(self) -> float:
         """The fraction classified rightly so far."""
-        return self.right / self.seen
+        return self.right / self.seen if self.seen else math.nan
 
 
 @dataclass
-class Result:
-    """What a run has found: a record per epoch, and what it predicts for the test images."""
+class Evaluation:
+    """How a network does on a dataset: the mean loss, the accuracy, and of each image the class and its probability."""
 
-    folder: Path
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    predicted: Any = None
-    confidence: Any = None
+    loss: float
+    accuracy: float
+    targets: Any
+    predicted: Any
+    confidence: Any
+
+
+@dataclass
+class Progress:
+    """How far a run has come: a record of each epoch that is done, and the sums of the one that is not."""
+
+    records: list[dict[str, float]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
 
     @property
-    def test_accuracy(self) -> float:
-        """The fraction of test images classified rightly after the last epoch."""
-        return self.epochs[-1]["test_accuracy"]
+    def epoch(self) -> int:
+        """The number of the epoch that is to be done, from 1."""
+        return len(self.records) + 1
 
 
-def extra(module: str, name: str) -> ModuleType:
-    """Import a module of the extra `name`.
+class Trainer:
+    """A network in training: its data, optimizer and schedule, and how far it has come.
 
-    Raises ImportError that says how to install it.
+    Everything is drawn from generators that the settings seed, and `state_dict` has all of it: a run that was
+    interrupted between any two steps and resumed gives the bits of one that was not.
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f'{module.partition(".")[0]} is missing: pip install "tinygrad-lite[{name}]"') from error
 
+    def __init__(self, settings: Settings) -> None:
+        s = self.settings = settings
+        manual_seed(s.seed)
+        self.training, self.test = dataset(s, train=True), dataset(s, train=False)
+        self.shape = tuple(self.training[0][0].shape)
+        self.task = task(s, self.training)
+        self.model = network(s, self.shape, len(self.task.classes)).to(s.dtype).to(s.device)
+        self.optimizer = OPTIMIZERS[s.optimizer](self.model.parameters(), s)
+        self.loader = DataLoader(self.training, s.batch_size, shuffle=True, num_workers=s.workers,
+                                 generator=Generator(s.seed), device=s.device)
+        self.schedule = SCHEDULES[s.schedule](self.optimizer, s.epochs * len(self.loader))
+        self.progress = Progress()
 
-def network(settings: Settings, inputs: int = 784, classes: int = 10) -> nn.Sequential:
-    """Flatten, then Linear and activation for each hidden size, then Linear to the class scores."""
-    sizes = [inputs, *settings.hidden]
-    layers: list[nn.Module] = [nn.Flatten()]
-    for fan_in, fan_out in pairwise(sizes):
-        layers += [nn.Linear(fan_in, fan_out), ACTIVATIONS[settings.activation]()]
-        layers += [nn.Dropout(settings.dropout)] if settings.dropout else []
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the run depends on."""
+        return {
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None, "loader": self.loader.state_dict(),
+            "generator": default_generator().get_state(), "progress": asdict(self.progress),
+        }
 
-def train(settings: Settings) -> Result:
-    """Train as the settings say; print progress and a table; write the run's folder and return what was found.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was called."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        self.loader.load_state_dict(state["loader"])
+        default_generator().set_state(state["generator"])
+        self.progress = Progress(state["progress"]["records"], Tally(**state["progress"]["tally"]))
 
-    Raises Diverged where the loss becomes infinite or nan, ImportError where an extra is missing, and KeyboardInterrupt
-    when interrupted, after it has written what there is.
-    """
-    pictures = _pictures() if settings.pictures else None
-    saving = extra("safetensors.numpy", "train")
-    manual_seed(settings.seed)
-    training, test = (DATASETS[settings.dataset](train=part) for part in (True, False))
-    model = network(settings).to(settings.dtype).to(settings.device)
-    optimizer = optim.SGD(
-        model.parameters(), lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay)
-    loader = DataLoader(
-        training, settings.batch_size, shuffle=True, generator=Generator(settings.seed), device=settings.device)
+    def epoch(self, batches: Callable[[DataLoader, Progress], Iterator[Any]],
+              stop: threading.Event) -> dict[str, float]:
+        """One pass over the training images, or the rest of one, and a look at the test images; returns the record.
 
-    result = Result(_new_folder(settings))
-    (result.folder / "config.json").write_text(json.dumps(_configuration(settings), indent=2) + "\n")
-    if not settings.quiet:
-        print(f"{settings.dataset}: {len(training):,} images to learn from, {len(test):,} to test with\n{model}\n"
-              f"{sum(p.numel() for p in model.parameters()):,} parameters\n")
+        Raises Interrupted after the step in which `stop` was set, and Diverged where the loss is not finite.
+        """
+        tally, begun = self.progress.tally, time.perf_counter()
+        before = tally.seconds
+        self.model.train()
+        for images, labels in batches(self.loader, self.progress):
+            loss, right = self.step(images, labels)
+            tally.add(loss, right, len(labels))
+            tally.seconds = before + time.perf_counter() - begun
+            if stop.is_set():
+                raise Interrupted
+        found = self.evaluate()
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(tally.loss)
+        record = {
+            "epoch": self.progress.epoch, "loss": tally.loss, "accuracy": tally.accuracy, "test_loss": found.loss,
+            "test_accuracy": found.accuracy, "lr": self.lr, "images_per_second": round(tally.seen / tally.seconds),
+            "seconds": tally.seconds}
+        self.progress.records.append(record)
+        self.progress.tally = Tally()
+        return record
 
-    started, interrupted = time.perf_counter(), None
-    # Infinities and nan are looked for in the loss, where they are an error that says what to do.
-    with (result.folder / "metrics.jsonl").open("w") as metrics, np.errstate(all="ignore"):
-        for epoch in range(1, settings.epochs + 1):
-            begun = time.perf_counter()
-            try:
-                tally = train_epoch(model, loader, optimizer, epoch, settings)
-            except KeyboardInterrupt as stop:
-                interrupted = stop
-                break
-            seconds = time.perf_counter() - begun
-            test_loss, test_accuracy, result.predicted, result.confidence = evaluate(model, test, settings)
-            record = {
-                "epoch": epoch, "loss": tally.loss, "accuracy": tally.accuracy, "test_loss": test_loss,
-                "test_accuracy": test_accuracy, "images_per_second": round(tally.seen / seconds), "seconds": seconds}
-            result.epochs.append(record)
-            metrics.write(json.dumps(record) + "\n")
-            metrics.flush()
-            if not settings.quiet:
-                print(_line(record, settings.epochs), flush=True)
-    elapsed = time.perf_counter() - started
-
-    if not result.epochs:
-        raise KeyboardInterrupt(f"nothing was learned yet; {result.folder} holds the configuration")
-    weights = {name: np.asarray(t.detach().cpu().numpy(), order="C") for name, t in model.state_dict().items()}
-    (result.folder / "weights.safetensors").write_bytes(saving.save(weights))
-    if pictures is not None:
-        _draw(pictures, training, test, result, settings)
-    print(summary(result, test, elapsed))
-    if interrupted is not None:
-        done = f"{len(result.epochs)} of {settings.epochs} epochs"
-        raise KeyboardInterrupt(f"{result.folder} holds what was learned in {done}")
-    return result
-
-
-def train_epoch(
-    model: nn.Module, loader: DataLoader, optimizer: optim.Optimizer, epoch: int, settings: Settings
-) -> Tally:
-    """One pass over the training images; returns how it went."""
-    model.train()
-    tally = Tally()
-    for images, targets in _progress(loader, epoch, settings, tally):
-        optimizer.zero_grad()
-        scores = model(images.to(settings.dtype))
-        loss = nn.functional.cross_entropy(scores, targets)
+    def step(self, images: Tensor, labels: Tensor) -> tuple[float, int]:
+        """Change the weights once; returns the mean loss of the batch and how many of it were classified rightly."""
+        targets = self.task.targets(labels)
+        self.optimizer.zero_grad()
+        scores = self.model(images.to(self.settings.dtype))
+        loss = self.task.loss(scores, targets)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(self._diagnosis(value, images, targets))
         loss.backward()
-        optimizer.step()
-        tally.add(loss.item(), int((scores.detach().argmax(1) == targets).sum()), len(targets))
-        if not math.isfinite(tally.loss_sum):
-            step = -(-tally.seen // settings.batch_size)
-            raise Diverged(f"the loss is {loss.item()} in step {step} of epoch {epoch} at learning rate {settings.lr}; "
-                           "try a smaller --lr")
-    return tally
+        self.optimizer.step()
+        if self.schedule and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
+        return value, int((self.decided(scores.detach()) == targets).sum())
 
-
-def evaluate(model: nn.Module, dataset: Any, settings: Settings) -> tuple[float, float, Any, Any]:
-    """The mean loss and the accuracy on a dataset, the predicted classes, and the probability of each."""
-    model.eval()
-    losses, predicted, confidence = 0.0, [], []
-    targets = np.asarray(dataset.targets)
-    with autograd.no_grad():
-        for images, labels in DataLoader(dataset, 1000, device=settings.device):
-            scores = model(images.to(settings.dtype))
-            losses += nn.functional.cross_entropy(scores, labels, reduction="sum").item()
-            best, classes = scores.softmax(1).max(1)
-            predicted.append(classes.cpu().numpy())
-            confidence.append(best.cpu().numpy())
-    classes = np.concatenate(predicted)
-    return losses / len(targets), float((classes == targets).mean()), classes, np.concatenate(confidence)
-
-
-def derivation(dataset: Any, settings: Settings) -> Any:
-    """The equations of one training step, without dropout: an Explanation.
-
-    They are those of the network, whatever its weights, and are read off a new one: after training a softmax may be so
-    sure that its logarithm no longer says what it is.
-    """
-    images, targets = dataset.batch(slice(0, 5))
-    flat = from_numpy(images.reshape(len(images), -1)).to(settings.dtype).to(settings.device)
-    model = network(settings).to(settings.dtype).to(settings.device)
-    layers = nn.Sequential(*(layer for layer in model.children() if not isinstance(layer, (nn.Flatten, nn.Dropout))))
-
-    def loss(X: Tensor, t: Tensor) -> Tensor:
-        value: Tensor = nn.functional.cross_entropy(layers(X), t)
+    def decided(self, scores: Tensor) -> Tensor:
+        """The classes that the scores speak for."""
+        value: Tensor = (scores[:, 0] > 0).to(int64) if scores.shape[1] == 1 else scores.argmax(1)
         return value
 
-    return explain(loss, flat, from_numpy(targets.astype(int64)).to(settings.device), names=layers)
+    def evaluate(self) -> Evaluation:
+        """How the network does on the test images."""
+        self.model.eval()
+        losses, predicted, confidence = 0.0, [], []
+        targets = self.task.targets(np.asarray(self.test.targets))
+        with autograd.no_grad():
+            for images, labels in DataLoader(self.test, 500, device=self.settings.device):
+                scores = self.model(images.to(self.settings.dtype))
+                losses += self.task.loss(scores, self.task.targets(labels), "sum").item()
+                classes = self.decided(scores)
+                probabilities = self.task.probabilities(scores)
+                confidence.append(probabilities.gather(1, classes.unsqueeze(1)).squeeze(1).cpu().numpy())
+                predicted.append(classes.cpu().numpy())
+        best = np.concatenate(predicted)
+        return Evaluation(losses / len(targets), float((best == targets).mean()), targets, best,
+                          np.concatenate(confidence))
+
+    def derivation(self) -> Explanation:
+        """The equations of one training step, without dropout.
+
+        They are those of the network, whatever its weights, and are read off a new one: after training a softmax may
+        be so sure that its logarithm no longer says what it is.
+        """
+        s = self.settings
+        images, labels = self.test.batch(slice(0, 5))
+        layers = network(s, self.shape, len(self.task.classes)).to(s.dtype).to(s.device).children()
+        without: tuple[type[nn.Module], ...] = (nn.Dropout,)
+        if s.model != "cnn":  # the rows of pixels, which the equations of a dense network begin with
+            images, without = images.reshape(len(images), -1), (nn.Dropout, nn.Flatten)
+        model = nn.Sequential(*(layer for layer in layers if not isinstance(layer, without)))
+        targets = self.task.targets(from_numpy(labels.astype(np.int64)).to(s.device))
+        return explain(lambda X, t: self.task.loss(model(X), t), from_numpy(images).to(s.dtype).to(s.device), targets,
+                       names=model)
+
+    def _diagnosis(self, loss: float, images: Tensor, targets: Tensor) -> str:
+        """Where in the forward pass the first number came up that is not finite."""
+        step = -(-self.progress.tally.seen // self.settings.batch_size) + 1
+        where = f"the loss is {loss} in step {step} of epoch {self.progress.epoch} at learning rate {self.lr:g}: "
+        for name, p in self.model.named_parameters():
+            if not np.isfinite(p.detach().cpu().numpy()).all():
+                return where + f"the step before made {name} infinite or nan; try a smaller --lr"
+        with autograd.no_grad():
+            program = trace(lambda x: self.task.loss(self.model(x.to(self.settings.dtype)), targets), images)
+        for call in program.op_calls("forward"):
+            bad = [v for v in call.outputs[:1] if v.dtype.kind == "f" and not bool(np.isfinite(v.array).all())]
+            if bad:
+                return where + (f"the first infinite or nan result is that of {call.op.name}, of shape "
+                                f"{bad[0].shape}, with weights that are finite; try a smaller --lr")
+        return where + "try a smaller --lr"
 
 
-def summary(result: Result, test: Any, elapsed: float) -> str:
-    """The table at the end: how each digit fared, and the whole."""
-    targets = np.asarray(test.targets)
-    rows = ["digit   images   right   most often taken for"]
-    for digit in range(10):
-        of = result.predicted[targets == digit]
-        wrong = of[of != digit]
-        taken = f"{np.bincount(wrong).argmax()} ({np.bincount(wrong).max()} times)" if len(wrong) else ""
-        rows.append(f"{digit:>5}{len(of):>9}{(of == digit).mean():>8.1%}   {taken}")
-    last = result.epochs[-1]
-    total = (f"test accuracy {last['test_accuracy']:.2%}, test loss {last['test_loss']:.4f}, "
-             f"training loss {last['loss']:.4f}, {elapsed:.1f} s")
-    return "\n".join(["", *rows, "", total, f"written to {result.folder}"])
-
-
-def _pictures() -> ModuleType:
-    """The module that draws; it needs matplotlib."""
-    extra("matplotlib", "train")
-    return importlib.import_module(f"{__package__}.pictures")
-
-
-def _draw(pictures: ModuleType, training: Any, test: Any, result: Result, settings: Settings) -> None:
-    """All pictures of a run, and its derivation as text and picture."""
-    folder = result.folder
-    pictures.curves(result.epochs, folder / "curves.png")
-    pictures.gallery(training.images, training.targets, folder / "digits.png")
-    pictures.mistakes(test.images, test.targets, result.predicted, result.confidence, folder / "mistakes.png")
-    pictures.confusion(test.targets, result.predicted, folder / "confusion.png")
-    equations = derivation(training, settings)
-    (folder / "derivation.txt").write_text(f"{equations}\n")
-    equations.save_picture(folder / "derivation.png")
-
-
-def _progress(loader: DataLoader, epoch: int, settings: Settings, tally: Tally) -> Iterator[Any]:
-    """The batches, under a progress bar with loss, accuracy, images/s and time left where there is a terminal."""
-    if settings.quiet or not sys.stderr.isatty():
-        yield from loader
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Within, Ctrl-C sets the event that is given, so that a step can be finished; a second one stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only that one gets signals
+        yield stop
         return
-    form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{rate_fmt}, {remaining} left{postfix}]"
-    with extra("tqdm", "train").tqdm(
-        total=len(loader.dataset), desc=f"epoch {epoch:>2}/{settings.epochs}", unit=" images", bar_format=form,
-        leave=False,  # its line makes room for the epoch's
-    ) as bar:
-        for batch in loader:
-            yield batch  # the loop's body runs here, and the tally has grown when it comes back
-            bar.set_postfix_str(f"loss {tally.loss:.4f}, accuracy {tally.accuracy:.2%}", refresh=False)
-            bar.update(len(batch[1]))
 
+    def ask(signum: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop.set()
 
-def _line(record: dict[str, float], epochs: int) -> str:
-    left = record["seconds"] * (epochs - record["epoch"])
-    return (f"epoch {record['epoch']:>2}/{epochs}  loss {record['loss']:.4f}  accuracy {record['accuracy']:.2%}  "
-            f"test loss {record['test_loss']:.4f}  test accuracy {record['test_accuracy']:.2%}  "
-            f"{record['images_per_second']:,} images/s  {left:.0f} s left")
-
-
-def _configuration(settings: Settings) -> dict[str, Any]:
-    """The settings and what the figures depend on beside them."""
-    return {**asdict(settings), "out": str(settings.out), "tinygrad_lite": __version__, "numpy": np.__version__,
-            "python": platform.python_version(), "machine": platform.machine(),
-            **{name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")}}
-
-
-def _new_folder(settings: Settings) -> Path:
-    """A folder of its own for this run, named after the time."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    for suffix in ("", *(f"-{i}" for i in range(2, 100))):
-        folder = settings.out / f"{stamp}-{settings.dataset}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise FileExistsError(f"{settings.out} holds a hundred runs of this second")
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

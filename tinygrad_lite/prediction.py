@@ -1,0 +1,137 @@
+"""What a trained network sees in an image: one of its dataset's test images, or any image file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import autograd
+from .creation import from_numpy
+from .extras import require
+from .runs import WEIGHTS, settings_of
+from .saving import load
+from .training import DATASETS, network, task
+
+Image = NDArray[np.float32]
+SHADES = " .:-=+*#%@"
+
+
+@dataclass
+class Prediction:
+    """The probability of each class, and what was looked at: float32 (channels, height, width) in [0, 1]."""
+
+    image: Image
+    source: str
+    classes: list[str]
+    probabilities: NDArray[np.float64]
+    true: int | None = None
+
+    @property
+    def best(self) -> int:
+        """The most probable class."""
+        return int(self.probabilities.argmax())
+
+    def __str__(self) -> str:
+        width = max(map(len, self.classes))
+        lines = [f"  {self.classes[k]:>{width}} {p:7.2%}  {'█' * round(40 * p)}".rstrip()
+                 for k, p in sorted(enumerate(self.probabilities.tolist()), key=lambda pair: -pair[1])]
+        verdict = "" if self.true is None else (
+            " (right)" if self.true == self.best else f" (wrong: it is {self.classes[self.true]})")
+        return "\n".join([self.source, *drawn(self.image), "", *lines, "",
+                          f"answer: {self.classes[self.best]}{verdict}"])
+
+
+def predict(folder: Path, image: Path | None = None, index: int | None = None) -> Prediction:
+    """What the network of the run in `folder` sees in an image file, or in the test image of that index.
+
+    Raises FileNotFoundError for a folder without weights or an image that is not there, IndexError for an index out of
+    range, and ValueError for a file that is no image.
+    """
+    settings = settings_of(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise FileNotFoundError(f"{folder} holds no {WEIGHTS}: its training has not finished; go on with: "
+                                f"python -m tinygrad_lite train --resume {folder}")
+    test = DATASETS[settings.dataset](train=False)
+    shape = tuple(test[0][0].shape)
+    what = task(settings, test)
+    true: int | None = None
+    if image is None:
+        number = 0 if index is None else index
+        if not 0 <= number < len(test):
+            raise IndexError(f"index {number}: the test images of {settings.dataset} are numbered 0 to {len(test) - 1}")
+        pixels, label = test[number]
+        true = int(what.targets(np.asarray(label)))
+        source = f"test image {number} of {settings.dataset}"
+    else:
+        pixels, source = read(image, shape), str(image)
+    model = network(settings, shape, len(what.classes)).to(settings.dtype)
+    model.load_state_dict(load(folder / WEIGHTS))
+    model.eval()
+    with autograd.no_grad():
+        probabilities = what.probabilities(model(from_numpy(pixels[None]).to(settings.dtype)))
+    return Prediction(pixels, source, what.classes, probabilities.numpy()[0].astype(np.float64), true)
+
+
+def read(path: Path, shape: tuple[int, ...]) -> Image:
+    """An image file as the datasets have their images: float32 of `shape` in [0, 1].
+
+    A colour dataset's is resized.  A grey one's is treated as MNIST's digits were: light on dark (a light background
+    is turned dark), cut out, scaled so that the longer side fills 20 of the 28 pixels, and put with its centre of mass
+    into the middle; unless it has the right size already.
+    Source of that treatment: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document
+    recognition, Proceedings of the IEEE, 1998.
+
+    Raises FileNotFoundError and ValueError.
+    """
+    pillow = require("PIL.Image", "train")
+    try:
+        with pillow.open(path) as opened:
+            image = opened.convert("RGB" if shape[0] == 3 else "L")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: there is no such image file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: not an image file that can be read ({error})") from error
+    height, width = shape[1:]
+    if shape[0] == 3:
+        colours = np.asarray(image.resize((width, height), pillow.Resampling.BILINEAR), np.float32) / np.float32(255)
+        return np.ascontiguousarray(colours.transpose(2, 0, 1))
+    grey = np.asarray(image, np.float32) / np.float32(255)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(border) > 0.5:
+        grey = np.float32(1) - grey
+    if grey.shape == (height, width):
+        return grey[None]
+    inked = grey > 0.2 + 0.8 * np.median(border if np.median(border) <= 0.5 else 1 - border)
+    if not inked.any():
+        raise ValueError(f"{path}: the image is empty: no pixel stands out from its border")
+    rows, columns = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
+    cut = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = (20 / 28) * min(height, width) / max(cut.shape)
+    size = tuple(max(round(n * scale), 1) for n in cut.shape[::-1])
+    scaled = pillow.fromarray((cut * 255).astype(np.uint8)).resize(size, pillow.Resampling.BOX)
+    return _centred(np.asarray(scaled, np.float32) / np.float32(255), height, width)[None]
+
+
+def _centred(small: Image, height: int, width: int) -> Image:
+    """A dark image with `small` in it, its centre of mass in the middle as far as there is room."""
+    result = np.zeros((height, width), np.float32)
+    weight = small.sum()
+    top, left = (
+        int(np.clip(round(side / 2 - float((np.arange(n) + 0.5) @ small.sum(1 - axis)) / weight), 0, side - n))
+        for axis, (side, n) in enumerate(zip((height, width), small.shape, strict=True)))
+    result[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return result
+
+
+def drawn(image: Image) -> list[str]:
+    """An image as lines of text, a row of characters for two rows of pixels."""
+    grey: Any = image.mean(0)
+    if len(grey) % 2:
+        grey = np.concatenate([grey, grey[-1:]])
+    pairs = grey.reshape(len(grey) // 2, 2, -1).mean(1)
+    levels = (pairs * (len(SHADES) - 1) + 0.5).astype(int)
+    return ["  " + "".join(SHADES[k] for k in row).rstrip() for row in levels]
