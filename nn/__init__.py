@@ -33,6 +33,7 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .attention import MultiheadAttention
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Fold, Unfold
 from .distance import CosineSimilarity, PairwiseDistance
@@ -101,6 +102,8 @@ from .pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .transformer import (
     Transformer,
     TransformerDecoder,
     TransformerDecoderLayer,
@@ -108,9 +111,6 @@ from .pooling import (
     TransformerEncoderLayer,
 )
 from .upsampling import PixelShuffle, PixelUnshuffle, Upsample
-from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from .attention import MultiheadAttention
-from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
     "CELU",

@@ -92,3 +92,40 @@ def test_stack_of_raw_arrays() -> None:
     a: Any = np.ones(2)
     assert tg.stack([a, a]).shape == (2, 2)
     assert isinstance(tg.stack([a, tg.ones(2)], 1), tg.Tensor)
+
+
+def test_draws_follow_their_probabilities() -> None:
+    """Frequencies within five standard deviations, and the same ones for the same seed."""
+    n, weights = 20_000, tg.tensor([[1.0, 0.0, 3.0], [2.0, 2.0, 4.0]])
+    expected = (weights / weights.sum(1, keepdim=True)).numpy()
+    for seed in (0, 1):
+        tg.manual_seed(seed)
+        drawn = weights.multinomial(n, replacement=True)
+        counts = np.stack([np.bincount(row, minlength=3) for row in drawn.numpy()])
+        assert (abs(counts / n - expected) <= 5 * np.sqrt(expected * (1 - expected) / n)).all()
+        first = tg.stack([weights.multinomial(2)[:, 0] for _ in range(500)], 1)
+        share = np.stack([np.bincount(row, minlength=3) for row in first.numpy()]) / 500
+        assert (abs(share - expected) <= 5 * np.sqrt(expected * (1 - expected) / 500)).all()
+        mean = float(tg.bernoulli(tg.full((n,), 0.3)).mean())
+        assert abs(mean - 0.3) < 5 * np.sqrt(0.21 / n)
+        shifted = tg.normal(tg.full((n,), 2.0), 3.0)
+        assert abs(float(shifted.mean()) - 2) < 5 * 3 / np.sqrt(n)
+        tg.manual_seed(seed)
+        assert tg.equal(drawn, weights.multinomial(n, replacement=True))
+
+
+def test_draws_without_replacement_are_different_and_positive_weights_come_first() -> None:
+    drawn = tg.multinomial(tg.tensor([0.0, 1.0, 1e-30, 5.0, 0.0]), 5)
+    assert sorted(drawn.tolist()) == [0, 1, 2, 3, 4]
+    assert {*drawn[:3].tolist()} == {1, 2, 3}
+
+
+def test_draws_are_made_anew_at_each_replay() -> None:
+    step = tg.capture(lambda w: (tg.bernoulli(w, 0.5), w.multinomial(3, replacement=True)))
+    w = tg.rand(50)
+    tg.manual_seed(0)
+    eager = [(tg.bernoulli(w, 0.5), w.multinomial(3, replacement=True)) for _ in range(4)]
+    tg.manual_seed(0)
+    for expected in eager:
+        for a, b in zip(step(w), expected, strict=True):
+            assert tg.equal(a, b)

@@ -12,8 +12,9 @@ import tinygrad_lite as tg
 from tests.test_source import run
 from tinygrad_lite.nn import functional as F
 
-I, J = tg.tensor([2, 0, 2, 1]), tg.tensor([[0, 2, 1], [1, 1, 0]])
+ROWS, PLACES = tg.tensor([2, 0, 2, 1]), tg.tensor([[0, 2, 1], [1, 1, 0]])
 REPEATS = tg.tensor([1, 0, 2])
+EYE = tg.eye(3, dtype="float64")
 MASK = tg.tensor([[True, False, True], [False, True, True], [True, True, False]])
 CASES: dict[str, Any] = {
     "flip": lambda z: z.flip(0, 1),
@@ -32,21 +33,26 @@ CASES: dict[str, Any] = {
     "replicate": lambda z: F.pad(z[None], (1, 2, 0, 1), mode="replicate"),
     "circular": lambda z: F.pad(z, (3, 1), mode="circular"),
     "constant": lambda z: F.pad(z, (1, -1), value=2.0),
-    "index_select": lambda z: z.index_select(1, I),
-    "take_along_dim": lambda z: z.take_along_dim(J, 0),
-    "index_add": lambda z: z.index_add(0, I, tg.cat([z, z[:1]])),
-    "index_fill": lambda z: z.index_fill(0, I[:1], 2.0),
-    "scatter": lambda z: z.scatter(0, J[:1], z[1:2] * 2),
-    "scatter_add": lambda z: z.scatter_add(0, J, z[1:]),
+    "index_select": lambda z: z.index_select(1, ROWS),
+    "take_along_dim": lambda z: z.take_along_dim(PLACES, 0),
+    "index_add": lambda z: z.index_add(0, ROWS, tg.cat([z, z[:1]])),
+    "index_fill": lambda z: z.index_fill(0, ROWS[:1], 2.0),
+    "scatter": lambda z: z.scatter(0, PLACES[:1], z[1:2] * 2),
+    "scatter_add": lambda z: z.scatter_add(0, PLACES, z[1:]),
     "masked_select": lambda z: z.masked_select(MASK),
     "masked_scatter": lambda z: z.masked_scatter(MASK, z * 2),
-    "take": lambda z: z.take(J),
+    "take": lambda z: z.take(PLACES),
     "einsum": lambda z: tg.einsum("ij,kj,k->ik", z, z, z[0]),
     "tensordot": lambda z: tg.tensordot(z, z, ([1], [0])),
     "outer": lambda z: tg.outer(z[0], z[1]),
     "kron": lambda z: tg.kron(z, z[:2]),
     "cross": lambda z: tg.cross(z, z.flip(0), 1),
     "addmm": lambda z: tg.addmm(z[0], z, z, alpha=2),
+    "inv": lambda z: tg.linalg.inv(z + 9 * EYE) * 100,
+    "solve": lambda z: tg.linalg.solve(z + 9 * EYE, z),
+    "slogdet": lambda z: tg.linalg.slogdet(z + 9 * EYE).logabsdet,
+    "cholesky": lambda z: tg.linalg.cholesky(z @ z.mT + EYE),
+    "cdist": lambda z: tg.cdist(z, z[:2] + 5),
 }
 
 
@@ -57,7 +63,7 @@ def numbers(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("name", CASES)
 def test_explanation_and_source(name: str) -> None:
     x, w = tg.tensor(numbers((3, 4))), tg.tensor(numbers((4, 3)), requires_grad=True)
-    constants = {"I": I, "J": J, "mask": MASK, "repeats": REPEATS}
+    constants = {"rows": ROWS, "places": PLACES, "mask": MASK, "repeats": REPEATS, "eye": EYE}
 
     def f(x: Any, w: Any) -> Any:
         return (CASES[name](x @ w) ** 2).sum()
@@ -72,6 +78,7 @@ def test_explanation_and_source(name: str) -> None:
     expected = f(x, w)
     expected.backward()
     np.testing.assert_allclose(loss, expected.item(), rtol=1e-10)
+    assert w.grad is not None
     np.testing.assert_allclose(gradients["w"], w.grad.numpy(), rtol=1e-10, atol=1e-12)
 
 

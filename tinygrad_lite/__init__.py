@@ -11,7 +11,7 @@ a training step without overhead.  Names and semantics are PyTorch's.
 tensor([ 6., 15.])
 """
 
-from . import autograd, nn, optim, testing
+from . import autograd, linalg, nn, optim, testing
 from ._tensor import Tensor
 from .autograd import enable_grad, no_grad, set_grad_enabled, value_and_grad
 from .backend import cuda_is_available
@@ -41,6 +41,7 @@ from .compositions import (
     broadcast_tensors,
     broadcast_to,
     bucketize,
+    cdist,
     chunk,
     clamp_max,
     clamp_min,
@@ -143,7 +144,6 @@ from .compositions import (
 from .creation import (
     arange,
     as_tensor,
-    bernoulli,
     empty,
     empty_like,
     eye,
@@ -153,7 +153,6 @@ from .creation import (
     full_like,
     linspace,
     logspace,
-    multinomial,
     normal,
     ones,
     ones_like,
@@ -281,7 +280,7 @@ from .ops import (
     xlogy,
 )
 from .program import Program, trace
-from .random import Generator, default_generator, manual_seed
+from .random import Generator, bernoulli, default_generator, manual_seed, multinomial
 from .replay import capture
 from .saving import load, save
 
@@ -299,10 +298,13 @@ from .nn.functional import (
     threshold,
 )
 
+Size = tuple  # what `x.shape` is; PyTorch's name for it
+
 __all__ = [
     "Explanation",
     "Generator",
     "Program",
+    "Size",
     "Tensor",
     "abs",
     "absolute",
@@ -356,6 +358,7 @@ __all__ = [
     "bucketize",
     "capture",
     "cat",
+    "cdist",
     "ceil",
     "celu",
     "chunk",
@@ -447,6 +450,7 @@ __all__ = [
     "lerp",
     "less",
     "less_equal",
+    "linalg",
     "linspace",
     "load",
     "log",

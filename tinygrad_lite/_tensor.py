@@ -15,6 +15,7 @@ import numpy as np
 from . import backend, compositions, dtypes, graph, inplace, keys, ops, printing, random
 from .accumulation import accumulate
 from .call import complete
+from .compositions.shape import sizes_of
 from .graph import Leaf, Node, mode, state_changed
 from .views import View
 from .walk import deposit, gradient_of, own
@@ -245,11 +246,22 @@ class Tensor(graph.Tensor):
 
     def new_zeros(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
         """Zeros of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
-        return self._new("zeros", _sizes(sizes) if size is None else size, dtype, requires_grad)
+        return self._new("zeros", sizes_of(sizes, size), dtype, requires_grad)
 
     def new_ones(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
         """Ones of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
-        return self._new("ones", _sizes(sizes) if size is None else size, dtype, requires_grad)
+        return self._new("ones", sizes_of(sizes, size), dtype, requires_grad)
+
+    def new_empty(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
+        """What is in memory, in another shape on the device and, unless `dtype` is given, in the dtype of this tensor.
+        """
+        return self._new("empty", sizes_of(sizes, size), dtype, requires_grad)
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
+        """`fill_value` in another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
+        new = self.new_empty(size, dtype=dtype)
+        new.array[...] = fill_value
+        return new.requires_grad_() if requires_grad else new
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
         """A new tensor of `data` (numbers, nested lists, an array) on the device and in the dtype of this tensor."""
@@ -710,14 +722,14 @@ class Tensor(graph.Tensor):
 
     def reshape(self, *sizes: Any, shape: Any = None) -> Tensor:
         """The same elements in another shape, given as sizes or as one tuple; one size may be -1."""
-        return ops.reshape(self, _sizes(sizes) if shape is None else shape)  # type: ignore[no-any-return]
+        return ops.reshape(self, sizes_of(sizes, shape))  # type: ignore[no-any-return]
 
     def view(self, *shape: Any) -> Tensor:
         """`reshape` that never copies.
 
         Raises RuntimeError where the memory does not allow it.
         """
-        result = ops.reshape(self, _sizes(shape))
+        result = ops.reshape(self, sizes_of(shape))
         if result.array.size and graph.owner_of(result.array) is not graph.owner_of(self.array):
             raise RuntimeError("view size is not compatible with input tensor's size and stride. "
                                "Use .reshape(...) instead.")
@@ -733,7 +745,7 @@ class Tensor(graph.Tensor):
 
     def permute(self, *axes: Any, dims: Any = None) -> Tensor:
         """With the axes in another order, given one by one or as one tuple; a view."""
-        return ops.permute(self, tuple(_sizes(axes) if dims is None else dims))  # type: ignore[no-any-return]
+        return ops.permute(self, tuple(sizes_of(axes, dims)))  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Tensor:
@@ -747,7 +759,7 @@ class Tensor(graph.Tensor):
 
     def expand(self, *sizes: Any) -> Tensor:
         """Broadcast to a shape, without copying; -1 keeps a size."""
-        return ops.expand(self, tuple(_sizes(sizes)))  # type: ignore[no-any-return]
+        return ops.expand(self, tuple(sizes_of(sizes)))  # type: ignore[no-any-return]
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Broadcast to the shape of another tensor, without copying."""
@@ -923,6 +935,15 @@ class Tensor(graph.Tensor):
         """Overwrite with draws from N(mean, std ** 2); return self."""
         return self.copy_(random.normal(self, mean, std, generator))
 
+    bernoulli = random.bernoulli
+    multinomial = random.multinomial
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Self:
+        """Overwrite with 1 with probability `p` (a number, or a tensor of them), and else with 0; return self."""
+        likely = p.expand(self.shape) if isinstance(p, graph.Tensor) else None  # type: ignore[attr-defined]
+        return self.copy_(random.bernoulli(self if likely is None else likely, p if likely is None else None,
+                                           generator=generator))
+
     def uniform_(self, low: _float = 0.0, high: _float = 1.0, *, generator: Any = None) -> Self:
         """Overwrite with draws from U[low, high); return self."""
         return self.copy_(random.uniform(self, low, high, generator))
@@ -956,11 +977,6 @@ class RemovableHandle:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
-
-
-def _sizes(shape: tuple[Any, ...]) -> Any:
-    """Sizes given one by one, or as one sequence."""
-    return shape[0] if len(shape) == 1 and not isinstance(shape[0], int) and hasattr(shape[0], "__iter__") else shape
 
 
 def _is_operand(x: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, compositions, dtypes, graph, ops
+from . import backend, dtypes, graph, ops
 from ._tensor import Tensor
 from .graph import live, mode
 from .random import Generator, default_generator, draw
@@ -294,58 +294,3 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Sequence[int] | None = None, *
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     result = drawn * std + mean
     return result.requires_grad_() if requires_grad else result  # type: ignore[no-any-return]
-
-
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that `input` says (or with probability `p` everywhere), else 0; in the dtype of `input`.
-
-    Raises RuntimeError for a probability that is none, or probabilities of integer dtype.
-    """
-    likely = input.detach() if p is None else p
-    if p is None:
-        if not input.is_floating_point():
-            raise RuntimeError(f"bernoulli: expected floating probabilities, got {input.dtype}")
-        _check_probabilities(input)
-    elif not 0 <= p <= 1:
-        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    precise = input.dtype if input.is_floating_point() else dtypes.get_default_dtype()
-    ones: Tensor = rand_like(input, dtype=precise, generator=generator) < likely
-    return ones.to(input.dtype)
-
-
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
-                generator: Generator | None = None) -> Tensor:
-    """Indices drawn with the probabilities w_i / sum(w), from a vector of weights or from each row of a matrix; int64.
-
-    Without replacement an index is drawn once at most: the first ones in the order of e_i / w_i, for draws e_i from the
-    exponential distribution (Efraimidis and Spirakis, 2006).  Shapes: (n,) or (m, n); result (..., num_samples).
-
-    Raises RuntimeError for weights that are negative, not finite or all 0, more samples than positive weights without
-    replacement, and a shape or dtype that is not the above.
-    """
-    weights = input.detach()
-    if weights.ndim not in (1, 2) or not weights.is_floating_point() or num_samples <= 0:
-        raise RuntimeError("multinomial: expected a vector or a matrix of floating weights and a positive number of "
-                           f"samples, got {weights.dtype} {weights.shape} and {num_samples}")
-    _check_weights(weights, 1 if replacement else num_samples)
-    if replacement:
-        ends = weights.double().cumsum(-1)
-        draws = rand(*weights.shape[:-1], num_samples, generator=generator, dtype=dtypes.float64, device=weights.device)
-        return compositions.searchsorted(ends, draws * ends[..., -1:], right=True)  # type: ignore[no-any-return]
-    # 1 - U is never 0, and an index of weight 0 comes last.
-    waiting = -(1 - rand_like(weights, generator=generator, dtype=dtypes.float64)).log() / weights
-    return waiting.argsort(-1)[..., :num_samples]  # type: ignore[no-any-return]
-
-
-def _check_probabilities(input: Tensor) -> None:
-    """Raise RuntimeError for elements outside of [0, 1]."""
-    if not bool(((input.array >= 0) & (input.array <= 1)).all()):
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true")
-
-
-def _check_weights(weights: Tensor, least: int) -> None:
-    """Raise RuntimeError for weights that are negative or not finite, and for fewer than `least` positive ones."""
-    if not bool(((weights.array >= 0) & (weights.array < np.inf)).all()):
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if bool(((weights.array > 0).sum(-1) < least).any()):
-        raise RuntimeError(f"invalid multinomial distribution: fewer than {least} positive weights")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes, graph
+from . import backend, compositions, dtypes, graph, ops
 from .call import NAMESPACE
 from .graph import live
 
@@ -143,3 +143,58 @@ def uniform(like: graph.Tensor, low: float, high: float, generator: Generator | 
 def _draw_like(kind: str, like: graph.Tensor, generator: Generator | None) -> Any:
     tensor = NAMESPACE["Tensor"]  # the completed class, which is made after this module
     return tensor(draw(kind, like.array, like.array.shape, like.array.dtype, generator))
+
+
+def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
+    """1 with the probability that `input` says (or with probability `p` everywhere), else 0; in the dtype of `input`.
+
+    Raises RuntimeError for a probability that is none, or probabilities of integer dtype.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.bernoulli(tg.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    likely = input.array if p is None else np.asarray(p)
+    if p is None and input.array.dtype.kind != "f":
+        raise RuntimeError(f"bernoulli: expected floating probabilities, got {input.array.dtype}")
+    if not bool(((likely >= 0) & (likely <= 1)).all()):
+        raise RuntimeError("bernoulli: expected probabilities between 0 and 1")
+    drawn = _uniform(input.array, input.array.shape, generator)
+    return ops.to_dtype(ops.lt(drawn, input.detach() if p is None else p), input.array.dtype)
+
+
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
+    """Indices drawn with the probabilities w_i / sum(w), from a vector of weights or from each row of a matrix; int64.
+
+    Without replacement an index is drawn once at most: the first ones in the order of e_i / w_i, for draws e_i from the
+    exponential distribution (Efraimidis and Spirakis, 2006).  Shapes: (n,) or (m, n); result (..., num_samples).
+    Raises RuntimeError for weights that are negative, not finite or all 0, for more than n samples without replacement,
+    and for a shape or dtype that is not the above.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.multinomial(tg.tensor([0.0, 2.0, 0.0]), 3, replacement=True)
+    tensor([1, 1, 1])
+    """
+    array = input.array
+    if array.ndim not in (1, 2) or array.dtype.kind != "f" or num_samples <= 0:
+        raise RuntimeError("multinomial: expected a vector or a matrix of floating weights and a positive number of "
+                           f"samples, got {array.dtype} {array.shape} and {num_samples}")
+    if not replacement and num_samples > array.shape[-1]:
+        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if not bool(((array >= 0) & (array < np.inf)).all()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if not bool((array > 0).any(-1).all()):
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    weights = ops.to_dtype(input.detach(), dtypes.float64)
+    if replacement:
+        ends = ops.cumsum(weights, -1)
+        drawn = _uniform(weights.array, (*array.shape[:-1], num_samples), generator)
+        return compositions.searchsorted(ends, drawn * ends[..., -1:], right=True)
+    exponential = ops.neg(ops.log(1 - _uniform(weights.array, array.shape, generator)))  # 1 - U is never 0
+    waiting = ops.where(weights > 0, exponential / ops.where(weights > 0, weights, 1.0), np.inf)
+    return ops.argsort(waiting, -1)[..., :num_samples]
+
+
+def _uniform(like: Any, shape: tuple[int, ...], generator: Generator | None) -> Any:
+    """A float64 Tensor of draws from U[0, 1) on the device of a raw array."""
+    return NAMESPACE["Tensor"](draw("random", like, shape, dtypes.float64, generator))

@@ -26,6 +26,8 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+import tinygrad_lite as tg
+
 from .pair import OURS, THEIRS, Array, array_of, attempt
 
 VIEWS: dict[str, Callable[[Any], Any]] = {
@@ -48,6 +50,15 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "x.t()": lambda x: x.t(),
     "x.expand": lambda x: x.expand(2, *x.shape),
     "x.detach()": lambda x: x.detach(),
+    "x.diagonal()": lambda x: x.diagonal(),
+    "x.diagonal(1)": lambda x: x.diagonal(1, -1, 0),
+    "x.narrow": lambda x: x.narrow(0, 1, 1),
+    "x.select": lambda x: x.select(-1, 1),
+    "x.movedim": lambda x: x.movedim(0, -1),
+    "x.unflatten": lambda x: x.unflatten(-1, (1, -1)),
+    "x.unfold": lambda x: x.unfold(-1, 2, 1),
+    "x.ravel()": lambda x: x.ravel(),
+    "x.tensor_split": lambda x: x.tensor_split(2)[1],
     "x.contiguous()": lambda x: x.contiguous(),
 }
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -81,6 +92,13 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "div": lambda x, y: x / (y * y + 1),
     "matmul": lambda x, y: x @ y,
 }
+
+
+def indices(x: Any, *places: int) -> Any:
+    """A vector of indices, of the library of x."""
+    return (OURS if isinstance(x, tg.Tensor) else THEIRS).new(np.array(places))
+
+
 WRITES: dict[str, Callable[[Any, Any], Any]] = {
     "add_": lambda x, y: x.add_(y),
     "sub_(alpha)": lambda x, y: x.sub_(y, alpha=3),
@@ -100,6 +118,12 @@ WRITES: dict[str, Callable[[Any, Any], Any]] = {
     "x[x > 0] = y": lambda x, y: x.__setitem__(x > 0, y),
     "x[[0, -1]] = y": lambda x, y: x.__setitem__([0, -1], y),
     "x[-1] += y": lambda x, y: x.__setitem__(-1, x[-1].__iadd__(y)),
+    "tril_": lambda x, y: x.tril_(),
+    "fill_diagonal_": lambda x, y: x.fill_diagonal_(0.5),
+    "index_add_": lambda x, y: x.index_add_(0, indices(x, 1, 0, 1), y),
+    "index_fill_": lambda x, y: x.index_fill_(-1, indices(x, 1), y),
+    "masked_scatter_": lambda x, y: x.masked_scatter_(x > 0, y + x),  # of too few PyTorch writes some and raises
+    "x[[0, 1]] = x[[1, 0]]": lambda x, y: x.__setitem__([0, 1], x[[1, 0]]),
     "x[..., 0] *= y": lambda x, y: x.__setitem__((..., 0), x[..., 0].__imul__(y)),
 }
 
@@ -217,7 +241,7 @@ class Programs(RuleBasedStateMachine):
     def kind_of_write(self, name: str, first: int, second: int) -> str:
         """How to write without overlap, which PyTorch refuses: by way of a copy if the two share memory."""
         shared = np.shares_memory(self.ours[first].array, self.ours[second].array)
-        return "write copy" if shared and (first != second or name.startswith("x[")) else "write"
+        return "write copy" if shared and (first != second or name.startswith(("x[", "index_", "masked_"))) else "write"
 
     @precondition(lambda self: len(self.ours) < self.LIMIT)
     @rule(name=st.sampled_from(["leaf", "constant"]), shape=st.sampled_from([(), (3,), (2, 3), (2, 1), (3, 3)]))

@@ -6,18 +6,19 @@ The modules are those of `tinygrad_lite/ops`.
 """
 
 from . import (
-    activation,
-    attention,
-    conv,
-    elementwise,
-    indexing,
-    linalg,
-    loss,
-    normalization,
-    pool,
-    recurrent,
-    reduce,
-    shape,
+           activation,
+           attention,
+           conv,
+           elementwise,
+           indexing,
+           linalg,
+           loss,
+           matrix,
+           normalization,
+           pool,
+           recurrent,
+           reduce,
+           shape,
 )
 from .drawing import CASES, Arguments, Case, Maker
 
@@ -25,4 +26,4 @@ WITHOUT_CASE = {"to_device": "moves arrays between backends: see test_devices.py
 """The ops that the battery leaves out, each with the reason."""
 
 __all__ = ["CASES", "WITHOUT_CASE", "Arguments", "Case", "Maker", "activation", "attention", "conv", "elementwise",
-           "indexing", "linalg", "loss", "normalization", "pool", "recurrent", "reduce", "shape"]
+           "indexing", "linalg", "loss", "matrix", "normalization", "pool", "recurrent", "reduce", "shape"]

@@ -12,6 +12,8 @@ import numpy as np
 
 from .. import ops
 from ..graph import Array
+from .reduce import norm
+from .shape import unsqueeze
 
 
 def mm(input: Array, mat2: Array) -> Any:
@@ -171,6 +173,22 @@ def cross(input: Array, other: Array, dim: int | None = None) -> Any:
     input, other = ops.expand(input, shape), ops.expand(other, shape)
     return ops.sub(ops.mul(ops.roll(input, -1, dim), ops.roll(other, -2, dim)),
                    ops.mul(ops.roll(input, -2, dim), ops.roll(other, -1, dim)))
+
+
+def cdist(x1: Array, x2: Array, p: float = 2.0) -> Any:
+    """The distances of all pairs of rows: y_ij = norm(x_i - z_j) with the power `p`; 0 has the gradient 0.
+
+    From the differences themselves: |x|^2 - 2 x z + |z|^2 would lose all digits of a small distance.
+    Shapes: (..., n, d) and (..., m, d); result (..., n, m).
+    Raises RuntimeError for operands that are no matrices of equal width, or a negative p.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.cdist(tg.tensor([[0.0, 0.0]]), tg.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5., 1.]])
+    """
+    if len(x1.shape) < 2 or len(x2.shape) < 2 or x1.shape[-1] != x2.shape[-1] or p < 0:
+        raise RuntimeError(f"cdist: expected matrices of equal width and p >= 0, got {x1.shape}, {x2.shape} and {p}")
+    return norm(ops.sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
 
 
 def einsum(equation: Any, *operands: Any) -> Any:

@@ -87,6 +87,7 @@ from .logic import (
     signbit,
 )
 from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .matrix import cholesky_factor, det, inv, logabsdet, sign_of_det, solve_matrix
 from .normalization import inner, moments, standardize
 from .pool import max_pool, pool_argmax, pool_gather, pool_scatter, sum_pool, sum_unpool
 from .recurrent import gru_layer, lstm_layer, rnn_layer
@@ -159,6 +160,7 @@ __all__ = [
     "bitwise_xor",
     "cat",
     "ceil",
+    "cholesky_factor",
     "clamp",
     "clone",
     "col2im",
@@ -171,6 +173,7 @@ __all__ = [
     "cosh",
     "cross_entropy",
     "cumsum",
+    "det",
     "diagonal",
     "diagonal_backward",
     "div",
@@ -199,6 +202,7 @@ __all__ = [
     "index_backward",
     "index_put",
     "inner",
+    "inv",
     "isclose",
     "isfinite",
     "isinf",
@@ -210,6 +214,7 @@ __all__ = [
     "log2",
     "log10",
     "log_softmax",
+    "logabsdet",
     "logaddexp",
     "logical_and",
     "logical_not",
@@ -252,6 +257,7 @@ __all__ = [
     "searchsorted",
     "sigmoid",
     "sign",
+    "sign_of_det",
     "signbit",
     "silu",
     "sin",
@@ -259,6 +265,7 @@ __all__ = [
     "slice_backward",
     "softmax",
     "softplus",
+    "solve_matrix",
     "sqrt",
     "standardize",
     "std",

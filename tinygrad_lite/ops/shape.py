@@ -226,7 +226,8 @@ def _(g, offset, dim1, dim2):
 def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
     """All windows of `size` elements along an axis, `step` apart, the elements of a window along a new last axis.
 
-    y_(..., w, ..., k) = x_(..., w * step + k, ...).  A view that cannot be written to (the windows may overlap).
+    y_(..., w, ..., k) = x_(..., w * step + k, ...).  A view that cannot be written to, because windows may overlap; on
+    a GPU a copy.
     Shapes: input (..., n, ...); result (..., (n - size) // step + 1, ..., size).
     Raises RuntimeError for a window larger than the axis or a step that is not positive.
 
@@ -245,8 +246,10 @@ def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
         shape = [n // step + 1 if i == axis else n for i, n in enumerate(x.shape)]
         windows = np.zeros((*shape, 0), x.dtype, like=x)
     else:
-        every = (slice(None),) * axis + (slice(None, None, step),)
-        windows = np.lib.stride_tricks.sliding_window_view(x, size, axis)[every]
+        windows = np.lib.stride_tricks.sliding_window_view(x, size, axis)
+        if windows.base is None:  # CuPy's do not know whose memory they are, so writes to it would go unnoticed
+            windows = windows.copy()
+        windows = windows[(slice(None),) * axis + (slice(None, None, step),)]
     return windows if input.ndim else windows[0]
 
 
