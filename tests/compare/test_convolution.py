@@ -115,6 +115,16 @@ def test_where_pytorch_raises_an_accident() -> None:
     assert THEIRS.F.conv2d(torch.tensor(none), torch.zeros(3, 0, 2, 2).double()).shape == (2, 0, 3, 3)
 
 
+def test_several_nans_in_a_window() -> None:
+    """The gradient goes to one of them: to the first here, as of equal numbers, to the last in PyTorch."""
+    x = np.array([[[1.0, np.nan], [np.nan, 2.0]]])
+    found = []
+    for library in BOTH:
+        leaf = library.new(x).requires_grad_()
+        found.append(array_of(library.grad(library.F.max_pool2d(leaf, 2).sum(), leaf)[0]).tolist())
+    assert found == [[[[0.0, 1.0], [0.0, 0.0]]], [[[0.0, 0.0], [1.0, 0.0]]]]
+
+
 def test_parameters_start_within_the_same_bounds() -> None:
     for name, arguments in (("Conv2d", (4, 600, 3, 1, 0, 1, 2)), ("ConvTranspose2d", (6, 600, 3, 1, 0, 0, 2)),
                             ("Conv1d", (3, 900, 5)), ("Conv3d", (2, 900, 2))):
