@@ -50,7 +50,7 @@ _TEMPORARY = ".tinygrad_lite-", ".tmp"
 _STRAY_AFTER = 3600.0  # seconds, where files cannot be locked
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
+def save(obj: Any, f: str | os.PathLike[str]) -> None:
     """Write `obj` to a safetensors file: a state dict, or dicts, lists and tuples of such and of numbers and text.
 
     `obj` may hold Tensors, NumPy arrays and numbers, bools, ints and floats of any size, strings and None, and comes
@@ -88,20 +88,20 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     if int.from_bytes(data[:8], "little") > LARGEST_HEADER:
         raise ValueError("save: names, numbers and text outside of tensors take more than the 100 MB that the format "
                          "allows; put long lists of numbers into a tensor or an array")
-    _write(Path(path).expanduser(), data)
+    _write(Path(f).expanduser(), data)
 
 
-def load(path: str | os.PathLike[str], device: Any = None) -> Any:
-    """Read what `save` wrote, with its Tensors on `device` (the CPU); of any other safetensors file, the dict of names
-    and Tensors.
+def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
+    """Read what `save` wrote, with its Tensors on the device `map_location` (the CPU); of any other safetensors file,
+    the dict of names and Tensors.  `weights_only` is there for PyTorch's scripts: no file makes it run code.
 
     Raises ValueError, naming file, expected and found, for a file that is damaged, truncated or something else, and
     for one with a dtype that NumPy does not have (bfloat16); FileNotFoundError if there is none; ImportError, with the
-    command, if safetensors is not installed.  No file makes it run code.
+    command, if safetensors is not installed.
     """
     package = _package("safetensors")
-    where = backend.named(device)
-    file = Path(path).expanduser()
+    where = backend.named(map_location)
+    file = Path(f).expanduser()
     with file.open("rb"):  # a missing file, a folder, no permission: Python says it best
         pass
     try:
