@@ -144,9 +144,9 @@ class TensorDataset:
     def __len__(self) -> int:
         return int(self.tensors[0].shape[0])
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, ...]:
-        """Row ``index`` of each tensor."""
-        i = _position(self, index)
+    def __getitem__(self, index: int | slice, /) -> tuple[Tensor, ...]:
+        """Row ``index`` of each tensor, or the rows of a slice."""
+        i = index if isinstance(index, slice) else _position(self, index)
         return tuple(tensor[i] for tensor in self.tensors)
 
     def batch(self, indices: Indices, /) -> tuple[Tensor, ...]:

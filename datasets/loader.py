@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._tensor import Tensor
 from ..creation import from_numpy
 from ..random import Generator, default_generator, seeded
-from .dataset import Dataset, fetch
+from .dataset import Dataset, collate, fetch
 from .prefetch import prefetched
 
 
@@ -45,8 +45,9 @@ class DataLoader:
         dataset: anything with ``len()`` and items: a `Dataset`, a list, an array.
         batch_size: items in a batch, at least 1.
         shuffle: a new random order each epoch.
-        sampler: the items of an epoch, an iterable of indices with a length, in place of ``shuffle``. It is run
-            through at the start of an epoch, with the default generator seeded from the loader's.
+        sampler: the items of an epoch, an iterable of indices with a length, in place of ``shuffle``: a list, or one
+            of this package's samplers (`WeightedRandomSampler`). It is run through at the start of an epoch, with the
+            default generator seeded from the loader's.
         batch_sampler: the same, but of lists of indices, each a batch.
         num_workers: how many threads fetch batches ahead of time; with 0 each is fetched when it is asked for. Threads
             help where NumPy computes or a file is read, and not where Python does.
@@ -230,6 +231,22 @@ class DataLoader:
             raise ValueError(f"state: expected batches to be an int in 0..{len(self)}, got {batches!r}")
         self.generator.set_state(state["generator"])
         self._position, self._skip = None, batches
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """What the loader makes of a list of items, for a ``collate_fn`` that does something else before or after.
+
+    Arrays, numbers and Tensors are stacked to a Tensor, containers are collated slot by slot, strings stay a list.
+
+    Raises:
+        TypeError: for items that cannot be stacked.
+        ValueError: without items, or when they differ in shape, length or keys.
+
+    >>> [images, labels] = default_collate([(np.zeros(3), 1), (np.ones(3), 0)])
+    >>> images.shape, labels
+    ((2, 3), tensor([1, 0]))
+    """
+    return _as_tensors(collate(batch))
 
 
 def _integer(name: str, value: Any, least: int) -> int:

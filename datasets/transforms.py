@@ -92,6 +92,41 @@ class Compose:
         return f"Compose({self.transforms!r})"
 
 
+class ToTensor:
+    """What torchvision's scripts begin with: pixels in 0..255 become floats in [0, 1], and channels go to the front.
+
+    output[n, c, y, x] = images[n, y, x, c] / 255: uint8 (N, H, W, C), (H, W, C) or (H, W), also of PIL, gives float32
+    (N, C, H, W) or (C, H, W).  Floats pass as they are: the images of this library's datasets.  What comes out is a
+    NumPy array, which the transforms that follow work on; the `DataLoader` makes Tensors of batches.
+
+    Raises:
+        TypeError: for pixels that are neither uint8 nor floats.
+        ValueError: for an array with another number of dimensions.
+
+    >>> import numpy as np
+    >>> ToTensor()(np.full((32, 48, 3), 255, np.uint8)).shape
+    (3, 32, 48)
+    """
+
+    vectorized = True
+
+    def __call__(self, images: ArrayLike) -> Images:
+        """The pixels as float32 in [0, 1]."""
+        pixels = np.asarray(images)
+        if pixels.dtype.kind == "f":
+            return pixels
+        if pixels.dtype != np.uint8:
+            raise TypeError(f"{self!r}: expected images of uint8 or floats, got {pixels.dtype}")
+        if pixels.ndim not in (2, 3, 4):
+            raise ValueError(f"{self!r}: expected shape (N, H, W, C), (H, W, C) or (H, W), got {pixels.shape}")
+        if pixels.ndim == 2:
+            pixels = pixels[..., None]
+        return np.moveaxis(pixels, -1, -3) / np.float32(255)
+
+    def __repr__(self) -> str:
+        return "ToTensor()"
+
+
 class Normalize(ImageTransform):
     """output[n, c] = (images[n, c] − mean[c]) / std[c]: zero mean and unit variance for each channel.
 

@@ -172,6 +172,7 @@ def test_tensor_dataset() -> None:
     data = TensorDataset(x, y)
     assert len(data) == 6
     assert [row.tolist() for row in data[-1]] == [[10.0, 11.0], 5]
+    assert [rows.tolist() for rows in data[4:9]] == [[[8.0, 9.0], [10.0, 11.0]], [4, 5]]
     for bad in ((), (x, x[:3]), (np.array(1.0),)):
         with pytest.raises(ValueError, match="tensors: expected at least one, all with the same first dimension"):
             TensorDataset(*bad)
@@ -179,7 +180,7 @@ def test_tensor_dataset() -> None:
 
 def test_a_subclass_with_items_of_its_own_gives_them_in_batches_too() -> None:
     class Doubled(TensorDataset):
-        def __getitem__(self, index: int, /) -> tuple[Tensor, ...]:
+        def __getitem__(self, index: Any, /) -> tuple[Tensor, ...]:
             return tuple(2 * row for row in super().__getitem__(index))
 
     class Both(Doubled):

@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 
 import tinygrad_lite
 from tinygrad_lite import Generator, Tensor, default_generator, from_numpy, manual_seed
-from tinygrad_lite.datasets import DataLoader, Digits, Subset, TensorDataset, transforms
+from tinygrad_lite.datasets import (
+    BatchSampler,
+    DataLoader,
+    Digits,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+    transforms,
+)
 
 TEST_DIGITS = Digits(train=False)
 SHIFTED = Digits(train=False, transform=transforms.RandomShift(2))
@@ -219,6 +231,16 @@ def test_device_is_where_every_batch_goes(monkeypatch: pytest.MonkeyPatch) -> No
     list(DataLoader([(1, {"a": 2})], device="there"))
     list(DataLoader([3], collate_fn=lambda batch: ("name", [from_numpy(np.array(batch))]), device="there"))
     assert moved == [([1], "there"), ([2], "there"), ([3], "there")]
+
+
+def test_a_collate_fn_may_leave_out_items_and_go_on_as_the_loader_would() -> None:
+    def without_none(batch: list[Any]) -> Any:
+        return default_collate([item for item in batch if item is not None])
+
+    [[images, labels]] = DataLoader([(np.zeros(2), 1), None, (np.ones(2), 0)], 3, collate_fn=without_none)
+    assert isinstance(images, Tensor)
+    assert images.tolist() == [[0, 0], [1, 1]]
+    assert labels.tolist() == [1, 0]
 
 
 def test_collate_fn_replaces_the_stacking() -> None:
@@ -442,13 +464,41 @@ def test_a_batch_sampler_chooses_the_batches() -> None:
     assert [batch.tolist() for batch in loader] == [[100, 103], [109], [101, 101, 101]]
 
 
-def test_a_sampler_that_draws_can_be_resumed() -> None:
-    loader = DataLoader(range(1000), sampler=Random(), generator=Generator(0))
+def test_random_samplers_draw_every_item_once_or_each_from_all() -> None:
+    def draws(sampler: Any) -> list[Any]:
+        found = list(sampler)
+        assert len(found) == len(sampler)
+        return found
+
+    def seeded() -> Generator:
+        return Generator(0)
+
+    assert draws(SequentialSampler("abcd")) == [0, 1, 2, 3]
+    for once in (RandomSampler(range(50), generator=seeded()), SubsetRandomSampler(range(50), seeded()),
+                 WeightedRandomSampler([1.0] * 50, 50, replacement=False, generator=seeded())):
+        first, second = draws(once), draws(once)
+        assert sorted(first) == sorted(second) == list(range(50))
+        assert first != second
+    several = draws(RandomSampler(range(4), num_samples=10))
+    assert sorted(several[:4]) == sorted(several[4:8]) == [0, 1, 2, 3]
+    assert len({*several[8:]}) == 2
+    assert len({*draws(RandomSampler(range(50), replacement=True, generator=seeded()))}) < 50
+    assert sorted(draws(SubsetRandomSampler([7, 3]))) == [3, 7]
+    weighted = draws(WeightedRandomSampler(np.array([0, 1, 3]), 4000, generator=seeded()))
+    assert [weighted.count(i) / 4000 for i in range(3)] == pytest.approx([0, 0.25, 0.75], abs=0.03)
+    assert list(BatchSampler([5, 6, 7], 2, drop_last=True)) == [[5, 6]]
+    assert draws(BatchSampler([5, 6, 7], 2, drop_last=False)) == [[5, 6], [7]]
+
+
+@pytest.mark.parametrize("sampler", [
+    Random(), RandomSampler(range(1000), num_samples=3), WeightedRandomSampler(range(1000), 5)], ids=repr)
+def test_a_sampler_that_draws_can_be_resumed(sampler: Any) -> None:
+    loader = DataLoader(range(1000), sampler=sampler, generator=Generator(0))
     epoch = iter(loader)
     next(epoch)
     state = loader.state_dict()
     second, another = flat(epoch), flat(loader)
-    resumed = DataLoader(range(1000), sampler=Random(), generator=Generator(1))
+    resumed = DataLoader(range(1000), sampler=sampler, generator=Generator(1))
     resumed.load_state_dict(state)
     assert (flat(resumed), flat(resumed)) == (second, another)
     assert second != another

@@ -17,6 +17,7 @@ from tinygrad_lite.datasets.transforms import (
     RandomCrop,
     RandomHorizontalFlip,
     RandomShift,
+    ToTensor,
 )
 
 IMAGES = np.random.default_rng(0).random((9, 3, 6, 7), np.float32)
@@ -59,6 +60,22 @@ def test_a_transform_refuses_what_are_no_images(transform: Any) -> None:
             transform(wrong)
     with pytest.raises(ValueError, match=r"expected shape \(N, C, H, W\) or \(C, H, W\), got \(6, 7\)"):
         transform(IMAGES[0, 0])
+
+
+def test_to_tensor() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    expected = np.stack([[image[..., c] / 255 for c in range(3)] for image in pixels])
+    for result in (ToTensor()(pixels), np.stack([ToTensor()(image) for image in pixels])):
+        assert result.dtype == np.float32
+        assert np.allclose(result, expected, atol=1e-7)
+    assert np.array_equal(ToTensor()(pixels[0, ..., 0]), ToTensor()(pixels[0, ..., :1]))
+    assert ToTensor()(IMAGES) is IMAGES
+    tutorial = Digits(train=False, transform=Compose([ToTensor(), Normalize((0.1307,), (0.3081,))]))
+    assert np.array_equal(tutorial[0][0], Digits(train=False, transform=Normalize(0.1307, 0.3081))[0][0])
+    with pytest.raises(TypeError, match=r"ToTensor\(\): expected images of uint8 or floats, got int64"):
+        ToTensor()([[1, 2]])
+    with pytest.raises(ValueError, match=r"got \(3,\)"):
+        ToTensor()(np.zeros(3, np.uint8))
 
 
 def test_normalize() -> None:

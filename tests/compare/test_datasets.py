@@ -27,7 +27,8 @@ def test_arguments_have_the_names_and_the_order() -> None:
     positional, keywords = parameters(theirs.DataLoader)[:9], parameters(theirs.DataLoader)[9:]
     assert parameters(ours.DataLoader)[:9] == positional
     assert set(parameters(ours.DataLoader)[9:]) - {"device"} <= set(keywords)
-    for name in ("Subset", "ConcatDataset", "random_split"):
+    for name in ("Subset", "ConcatDataset", "random_split", "SequentialSampler", "RandomSampler", "SubsetRandomSampler",
+                 "WeightedRandomSampler", "BatchSampler", "default_collate"):
         assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name))
 
 
@@ -128,3 +129,33 @@ def test_tensors_that_do_not_fit() -> None:
 
     for library in (ours, theirs):  # PyTorch has an assert there
         assert isinstance(attempt(dataset, library), ValueError | AssertionError)
+
+
+@pytest.mark.parametrize("make", [
+    lambda data: data.SequentialSampler("abc"),
+    lambda data: data.BatchSampler(range(7), 3, False),
+    lambda data: data.BatchSampler(range(7), 3, True),
+    lambda data: data.BatchSampler(range(7), 0, True),
+    lambda data: data.BatchSampler(range(7), True, True),
+    lambda data: data.BatchSampler(range(7), 2, 1),
+    lambda data: data.WeightedRandomSampler([0, 0, 1], 4),
+    lambda data: data.WeightedRandomSampler([0, 0, 1.0], 1, False),
+    lambda data: data.WeightedRandomSampler([0.0, 1.0], 3, False),
+    lambda data: data.WeightedRandomSampler([-1.0, 1.0], 3),
+    lambda data: data.WeightedRandomSampler([[1.0]], 3),
+    lambda data: data.WeightedRandomSampler([1.0], 0),
+    lambda data: data.WeightedRandomSampler([1.0], 2.0),
+    lambda data: data.RandomSampler([1], num_samples=0),
+    lambda data: data.RandomSampler([1], num_samples=3),
+    lambda data: data.RandomSampler([1], True, 3),
+    lambda data: data.RandomSampler([1], 1),
+    lambda data: data.RandomSampler([]),
+    lambda data: data.SubsetRandomSampler([4]),
+])
+def test_samplers(make: Any) -> None:
+    """Those of which only one outcome is possible, and errors."""
+    def epoch(library: Any) -> Any:
+        sampler = make(library)
+        return len(sampler), list(sampler), list(sampler)
+
+    assert_same(attempt(epoch, ours), attempt(epoch, theirs))
