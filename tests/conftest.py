@@ -21,9 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave tests/compare to `make compare`: it needs PyTorch, which is large."""
-    compare = Path(__file__).parent / "compare"
-    return True if collection_path == compare and not config.getoption("--compare") else None
+    """Leave tests/compare to `make compare`: it needs PyTorch, which is large.  And tests/scripts holds no tests."""
+    tests = Path(__file__).parent
+    if collection_path == tests / "scripts":
+        return True
+    return True if collection_path == tests / "compare" and not config.getoption("--compare") else None
 
 
 @pytest.hookimpl(wrapper=True)
