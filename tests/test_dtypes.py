@@ -79,7 +79,7 @@ def test_reductions(given: str) -> None:
     assert x.sum(0, keepdim=True).dtype == (given if is_float else "int64")
     assert x.amax().dtype == given
     assert x.argmax().dtype == "int64"
-    assert x.any().dtype == x.all().dtype == "bool"
+    assert x.any().dtype == x.all().dtype == ("uint8" if given == "uint8" else "bool")
     if is_float:
         assert x.mean().dtype == given
     else:
@@ -157,6 +157,16 @@ def test_a_cast_keeps_the_graph() -> None:
     for method, dtype in [("half", "float16"), ("int", "int32"), ("long", "int64"), ("bool", "bool")]:
         assert getattr(x.detach(), method)().dtype == dtype
     assert x.type_as(y).dtype == "float64"
+
+
+def test_integers_end_the_graph() -> None:
+    """Whatever op is asked for them: they have no derivative."""
+    x = tg.tensor([1.5, 2.5], requires_grad=True)
+    for y in (x.to(tg.int64), x.sum(dtype=tg.int64), x.cumsum(0, dtype=tg.int32), x.prod(dtype=tg.int64)):
+        assert not y.requires_grad
+    assert x.sum(dtype=tg.float64).requires_grad
+    (y := x.mean(dtype=tg.float64)).backward()
+    assert (y.dtype, x.grad.dtype) == (tg.float64, tg.float32)  # type: ignore[union-attr]
 
 
 def test_moving_between_devices_keeps_the_graph() -> None:

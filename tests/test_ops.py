@@ -384,6 +384,20 @@ def test_sigmoid_to_full_precision(dtype: str) -> None:
     np.testing.assert_array_equal(ends.numpy(), [0.0, 0.0, 1.0, 1.0, np.nan])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_erf_to_full_precision(dtype: str) -> None:
+    """The relative error is a few units in the last place, from the smallest normal number to where erf is 1."""
+    info = np.finfo(dtype)
+    x = np.concatenate([np.linspace(-7, 7, 4001), np.geomspace(float(info.tiny), 1, 500)]).astype(dtype)
+    exact = np.vectorize(math.erf)(x.astype("float64"))
+    y = tg.erf(tg.from_numpy(x)).numpy()
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, exact, rtol=4 * float(info.eps), atol=0)
+    ends = tg.erf(tg.tensor([-INF, -6e4, -0.0, 6e4, INF, float("nan")], dtype=dtype)).numpy()
+    np.testing.assert_array_equal(ends, [-1.0, -1.0, 0.0, 1.0, 1.0, np.nan])
+    assert np.signbit(ends[2])
+
+
 def test_float16_is_added_up_in_float32() -> None:
     """In float16 itself 2048 + 1 is 2048, and 65505 is inf; the results, and the gradients, are what fits in it."""
     rows, many = tg.ones(5000, 2, dtype="float16"), tg.ones(70000, dtype="float16", requires_grad=True)

@@ -80,7 +80,7 @@ def write(target: T, result: Any) -> T:
 def in_place(function: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate[T, P], T]:
     """The method that overwrites a tensor with `function` of it, and returns the tensor: exp_ of exp."""
 
-    def method(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
+    def method(self: T, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return write(self, function(self, *args, **kwargs))
 
     method.__name__ = f"{function.__name__}_"

@@ -238,6 +238,8 @@ def to_unicode(source: str) -> str:
 
     >>> to_unicode(r"\frac{\partial{L}}{\partial{W_{1}}} = \left(a_{1} - y\right)^\top X")
     '∂L/∂W1 = (a1 − y)ᵀ X'
+    >>> to_unicode(r"\lVert{x}\rVert_{2} + \prod_{j} \operatorname{Var}_{i,j}(x) \bmod 2")
+    '‖x‖₂ + Πⱼ Varᵢ ⱼ(x) mod 2'
     """
     return re.sub(r" +", " ", _unicode(parse(source))).strip()
 
@@ -257,7 +259,7 @@ def _unicode(node: Node) -> str:
         base, index = (_unicode(part).strip() for part in content)
         if base in ("Σ", "Π", "max", "min", "arg max", "arg min"):
             return base + index.translate(SUBSCRIPTS) + " "
-        if base == "‖" or (len(base) > 1 and {*index} <= {*AXES, ","}):  # a norm, or a function along these axes
+        if base == "‖" or (len(base) > 1 and {*index} <= {*AXES, *", "}):  # a norm, or a function along these axes
             return base + index.translate(SUBSCRIPTS)
         return base + ("" if index[:1].isdigit() else "_") + index
     return f"√({_unicode(content).strip()})" if kind == "sqrt" else str(content)
@@ -271,7 +273,7 @@ def _in_row(items: list[Node]) -> Iterator[str]:
             unary = content == "−" and not operand
             yield text if unary else f" {text} "
             operand, product = False, content == "⊙"
-        elif kind == "operator" and content in "([,":
+        elif kind == "operator" and content in "([,⌊⌈":
             yield text + (" " if content == "," else "")
             operand = product = False
         elif text.strip():

@@ -95,6 +95,15 @@ def _(make: Maker) -> Arguments:
             "stable": make.choose(True, False)}  # fmt: skip
 
 
+@case("argtopk", oracle=lambda input, k, dim, largest: np.take(
+    np.argsort(-input if largest else input, dim), range(k), dim) if input.ndim else 0)
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    dim = make.dim(len(shape))
+    k = make.choose(*range((shape[dim] if shape else 1) + 1))
+    return {"input": make.numbers(shape), "k": k, "dim": dim, "largest": make.choose(True, False)}
+
+
 @case("median", oracle=lambda input: sorted(input.reshape(-1).tolist())[(input.size - 1) // 2])
 def _(make: Maker) -> Arguments:
     return {"input": make.numbers(make.shape(empty=False))}

@@ -166,8 +166,8 @@ def norm(input: Array, p: float | str | None = "fro", dim: Any = None, keepdim: 
         return ops.sum(ops.ne(input, 0), dim, keepdim, dtype=input.dtype)
     if p == 1:
         return ops.sum(ops.abs(input), dim, keepdim)
-    if math.isinf(p):  # type: ignore[arg-type]
-        return (ops.amax if p > 0 else ops.amin)(ops.abs(input), dim, keepdim)  # type: ignore[operator]
+    if math.isinf(p):
+        return (ops.amax if p > 0 else ops.amin)(ops.abs(input), dim, keepdim)
     return ops.vector_norm(input, p, dim, keepdim)
 
 
@@ -217,8 +217,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     size = input.shape[dim] if input.shape else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"topk: selected index k out of range, got {k} for an axis of size {size}")
-    order = ops.argsort(input, dim, largest)
-    return _along(input, _part(order, dim, slice(k)) if input.shape else order, dim, True)
+    return _along(input, ops.argtopk(input, k, dim, largest), dim, True)
 
 
 def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Picked:
@@ -230,7 +229,8 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Pick
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue: selected number k out of range, got {k} for an axis of size {size}")
     order = ops.argsort(input, dim)
-    return _along(input, _part(order, dim, slice(k - 1, k)) if input.shape else order, dim, keepdim)
+    place = (slice(None),) * range(len(input.shape))[dim] + (slice(k - 1, k),) if input.shape else ()
+    return _along(input, ops.getitem(order, place), dim, keepdim)
 
 
 def median(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -252,10 +252,6 @@ def median(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
     order, nans = ops.argsort(input, dim), ops.sum(ops.ne(input, input), dim, True)
     place = ops.where(ops.gt(nans, 0), ops.sub(n, nans), (n - 1) // 2)  # nan is sorted last; the first one of them
     return _along(input, ops.gather(order, dim, place), dim, keepdim)
-
-
-def _part(x: Array, dim: int, part: slice) -> Any:
-    return ops.getitem(x, (slice(None),) * range(len(x.shape))[dim] + (part,))
 
 
 def unique(input: Array, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:

@@ -128,7 +128,7 @@ def bitwise_left_shift(input: Array, other: Array) -> Array:
     return input << other
 
 
-@op(tex=r"\lfloor 2^{{-{other}}} \, {input} \rfloor", promotion="compare")
+@op(tex=r"\lfloor\frac{{{input}}}{{2^{{{other}}}}}\rfloor", promotion="compare")
 def bitwise_right_shift(input: Array, other: Array) -> Array:
     """input >> other, of integers."""
     return input >> other

@@ -11,13 +11,13 @@ from ..operation import op
 from .elementwise import zeros_of
 
 
-@op(tex=r"\lfloor {input} \rfloor")
+@op(tex=r"\lfloor{{{input}}}\rfloor")
 def floor(input: Array) -> Array:
     """The next whole number at or below; its derivative is 0 everywhere."""
     return np.floor(input)
 
 
-@op(tex=r"\lceil {input} \rceil")
+@op(tex=r"\lceil{{{input}}}\rceil")
 def ceil(input: Array) -> Array:
     """The next whole number at or above; its derivative is 0 everywhere."""
     return np.ceil(input)
@@ -57,7 +57,7 @@ def whole(x: Any) -> bool:
     return x.dtype.kind in "iu" if hasattr(x, "dtype") else isinstance(x, int)
 
 
-@op(tex=r"\lfloor {input} / {other} \rfloor")
+@op(tex=r"\lfloor\frac{{{input}}}{{{other}}}\rfloor")
 def floor_divide(input: Array, other: Array) -> Array:
     """floor(input / other), as Python's //; its derivatives are 0 everywhere.
 
