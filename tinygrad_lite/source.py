@@ -343,7 +343,7 @@ class _Fill(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Arguments that come out as axis=None, dtype=None or keepdims=False say nothing; like= is for other backends."""
+        """Arguments that come out as None (axis, dtype) or keepdims=False say nothing; like= is for other backends."""
         self.generic_visit(node)
         node.keywords = [k for k in node.keywords if k.arg != "like" and not (
             k.arg in ("axis", "dtype", "keepdims") and isinstance(k.value, ast.Constant)

@@ -125,8 +125,8 @@ ARITHMETIC = "add sub mul truediv floordiv mod pow eq lt ge and_ or_ xor lshift 
 OF_TENSORS = "maximum minimum atan2 hypot logaddexp logical_and logical_xor isclose".split()  # alone, in PyTorch
 FUNCTIONS = [*OF_TENSORS, "where", "fmod", "xlogy"]
 UNARY = """exp exp2 expm1 log log1p log2 log10 sqrt rsqrt reciprocal square sin cos tan asin acos atan sinh cosh tanh
-    asinh acosh atanh erf sigmoid relu sign sgn signbit abs neg floor ceil trunc round frac nan_to_num isfinite isinf isnan
-    logical_not bitwise_not count_nonzero sum nansum mean prod var std norm amax argmax median argsort any all
+    asinh acosh atanh erf sigmoid relu sign sgn signbit abs neg floor ceil trunc round frac nan_to_num isfinite isinf
+    isnan logical_not bitwise_not count_nonzero sum nansum mean prod var std norm amax argmax median argsort any all
     logsumexp cumsum cumprod""".split()
 OF_DIM = {"logsumexp", "cumsum", "cumprod"}
 
