@@ -23,7 +23,7 @@ from tinygrad_lite.operation import REGISTRY, Op
 ROOT = Path(tg.__file__).parent
 
 LAYERS = """
-backend dtypes extras
+backend devices dtypes extras
 graph
 call
 operation
@@ -32,7 +32,7 @@ ops
 views accumulation
 inplace compositions random keys printing
 _tensor
-creation anomaly custom saving linalg
+creation anomaly custom saving linalg cuda
 autograd
 optim
 program

@@ -11,9 +11,11 @@ a training step without overhead.  Names and semantics are PyTorch's.
 tensor([ 6., 15.])
 """
 
-from . import autograd, linalg, nn, optim, testing
+from builtins import tuple as Size  # what `x.shape` is; PyTorch's name for it
+
+from . import autograd, cuda, linalg, nn, optim, testing
 from ._tensor import Tensor
-from .autograd import enable_grad, no_grad, set_grad_enabled, value_and_grad
+from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled, value_and_grad
 from .backend import cuda_is_available
 from .compositions import (
     absolute,
@@ -169,6 +171,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .devices import device
 from .dtypes import bool_ as bool
 from .dtypes import (
     double,
@@ -183,8 +186,11 @@ from .dtypes import (
     int64,
     long,
     set_default_dtype,
+    short,
     uint8,
 )
+from .dtypes import float_ as float
+from .dtypes import int_ as int
 from .explanation import Explanation, explain
 from .graph import is_grad_enabled
 from .operation import op
@@ -298,8 +304,6 @@ from .nn.functional import (
     threshold,
 )
 
-Size = tuple  # what `x.shape` is; PyTorch's name for it
-
 __all__ = [
     "Explanation",
     "Generator",
@@ -375,10 +379,12 @@ __all__ = [
     "cosine_similarity",
     "count_nonzero",
     "cross",
+    "cuda",
     "cuda_is_available",
     "cumprod",
     "cumsum",
     "default_generator",
+    "device",
     "diag",
     "diag_embed",
     "diagonal",
@@ -404,6 +410,7 @@ __all__ = [
     "flip",
     "fliplr",
     "flipud",
+    "float",
     "float16",
     "float32",
     "float64",
@@ -432,7 +439,9 @@ __all__ = [
     "index_fill",
     "index_put",
     "index_select",
+    "inference_mode",
     "inner",
+    "int",
     "int8",
     "int16",
     "int32",
@@ -537,6 +546,7 @@ __all__ = [
     "set_default_dtype",
     "set_grad_enabled",
     "sgn",
+    "short",
     "sigmoid",
     "sign",
     "signbit",

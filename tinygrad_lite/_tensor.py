@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from . import backend, compositions, dtypes, graph, inplace, keys, ops, printing, random
+from . import backend, compositions, devices, dtypes, graph, inplace, keys, ops, printing, random
 from .accumulation import accumulate
 from .call import complete
 from .compositions.shape import sizes_of
@@ -227,9 +227,9 @@ class Tensor(graph.Tensor):
         return self.array.dtype  # type: ignore[no-any-return]
 
     @property
-    def device(self) -> str:
+    def device(self) -> devices.device:
         """ "cpu", or the device that holds the array."""
-        return backend.of(self.array).device
+        return devices.device(backend.of(self.array).device)
 
     def is_floating_point(self) -> _bool:
         """Whether the dtype is floating."""

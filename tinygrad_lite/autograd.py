@@ -242,6 +242,17 @@ class enable_grad(_GradMode):
         super().__init__(True)
 
 
+class inference_mode(_GradMode):
+    """`no_grad` under the name that PyTorch has for evaluation; with `mode=False`, `enable_grad`."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """`@inference_mode` is `@inference_mode()`."""
+        return _GradMode(False)(mode) if callable(mode) else super().__new__(cls)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
+
+
 class set_grad_enabled(_GradMode):
     """Switch recording on or off, at once; as a context manager, until its end; as a decorator, in each call only."""
 

@@ -17,7 +17,8 @@ DType: TypeAlias = np.dtype[Any]
 float16, float32, float64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 int8, int16, int32, int64 = np.dtype("int8"), np.dtype("int16"), np.dtype("int32"), np.dtype("int64")
 uint8, bool_ = np.dtype("uint8"), np.dtype("bool")
-half, float_, double, long = float16, float32, float64, int64
+half, float_, double = float16, float32, float64
+short, int_, long = int16, int32, int64
 
 _default = float32
 _CATEGORY = {"b": 0, "i": 1, "u": 1, "f": 2}
