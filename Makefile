@@ -14,10 +14,10 @@ PYTEST = $(RUN) -m pytest -n $(JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips at once in one environment would break it
-.PHONY: help train test compare lint types fuzz bench lines clean
+.PHONY: help train transformer test compare lint types fuzz bench lines clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  Options go through ARGS, as in: make train ARGS="--hidden 500,150 --epochs 5"'
 	@echo '  Another Python: make test PYTHON=python3.12        More processes: make test JOBS=8'
@@ -25,6 +25,9 @@ help: ## show this list
 # Networks this small gain little from a second BLAS thread and lose much by it where the machine is busy.
 train: $(VENV)/.train ## learn real handwritten digits and write pictures to runs/
 	OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1} $(RUN) -m tinygrad_lite train $(ARGS)
+
+transformer: $(VENV)/.train ## a character-level transformer learns Shakespeare's sonnets and writes a few lines
+	OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1} $(RUN) -m benchmarks.transformer $(ARGS)
 
 # One BLAS thread for each of the parallel processes: more would fight for the same cores.
 test compare fuzz: export OPENBLAS_NUM_THREADS = 1
