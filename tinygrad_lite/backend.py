@@ -8,6 +8,7 @@ a device by name, transfer, creation from nothing, random numbers, scatter-add a
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -122,8 +123,24 @@ def to_host(array: Any) -> np.ndarray[Any, Any]:
 
 
 def scatter_add(target: Any, key: Any, values: Any) -> None:
-    """target[key] += values, where repeated indices add up."""
-    of(target).module.add.at(target, key, values)
+    """target[key] += values, where repeated indices add up; `key` is a tuple.
+
+    NumPy is 5 times as fast, with the same bits, where it adds to a vector at a vector of places.  So places are
+    numbered, unless there are few of them in a large target.
+    """
+    module = of(target).module
+    if module is np and target.ndim > 1 and target.flags.c_contiguous:
+        places = None
+        if len(key) == 1 and getattr(key[0], "dtype", target.dtype).kind in "iu":  # whole rows
+            row = math.prod(target.shape[1:])
+            places = (np.arange(len(target)) * row)[key][..., None] + np.arange(row)
+            values = np.broadcast_to(values, (*key[0].shape, *target.shape[1:]))
+        elif target.size <= 4 * values.size:
+            places = np.arange(target.size).reshape(target.shape)[key]
+            values = np.broadcast_to(values, places.shape)
+        if places is not None:
+            target, key, values = target.reshape(-1), places.reshape(-1), values.reshape(-1)
+    module.add.at(target, key, values)
 
 
 def scratch(array: Any) -> int:

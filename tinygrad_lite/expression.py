@@ -112,15 +112,19 @@ def _call(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
     return np.asarray(result[0] if op.residuals else result)
 
 
-def agree(x: Any, y: Any) -> bool:
-    """Whether two arrays have one shape and equal values but for rounding: 1e-6 of the largest, or 100 ulp."""
+def agree(x: Any, y: Any, terms: float = 0.0) -> bool:
+    """Whether two arrays have one shape and equal values but for rounding: 1e-6 of the largest, or 100 ulp.
+
+    `terms` is what the magnitudes of all that was added up amount to: of terms that cancel only rounding is left.
+    """
     if np.shape(x) != np.shape(y):
         return False
     dtype = np.asarray(y).dtype
     tolerance = max(1e-6, 100 * float(np.finfo(dtype).eps)) if dtype.kind == "f" else 1e-6
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     largest = np.abs(y[np.isfinite(y)]).max(initial=0)
-    return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * largest, equal_nan=True))
+    noise = 4 * float(np.finfo(dtype).eps) * terms if dtype.kind == "f" and np.isfinite(terms) else 0.0
+    return bool(np.allclose(x, y, rtol=tolerance, atol=max(tolerance * largest, noise), equal_nan=True))
 
 
 class Algebra:

@@ -6,19 +6,20 @@ The modules are those of `tinygrad_lite/ops`.
 """
 
 from . import (
-           activation,
-           attention,
-           conv,
-           elementwise,
-           indexing,
-           linalg,
-           loss,
-           matrix,
-           normalization,
-           pool,
-           recurrent,
-           reduce,
-           shape,
+    activation,
+    attention,
+    conv,
+    elementwise,
+    embedding,
+    indexing,
+    linalg,
+    loss,
+    matrix,
+    normalization,
+    pool,
+    recurrent,
+    reduce,
+    shape,
 )
 from .drawing import CASES, Arguments, Case, Maker
 
@@ -26,4 +27,4 @@ WITHOUT_CASE = {"to_device": "moves arrays between backends: see test_devices.py
 """The ops that the battery leaves out, each with the reason."""
 
 __all__ = ["CASES", "WITHOUT_CASE", "Arguments", "Case", "Maker", "activation", "attention", "conv", "elementwise",
-           "indexing", "linalg", "loss", "matrix", "normalization", "pool", "recurrent", "reduce", "shape"]
+           "embedding", "indexing", "linalg", "loss", "matrix", "normalization", "pool", "recurrent", "reduce", "shape"]

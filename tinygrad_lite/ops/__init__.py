@@ -22,6 +22,7 @@ from .elementwise import (
     where,
     xlogy,
 )
+from .embedding import embedding
 from .functions import (
     acos,
     acosh,
@@ -180,6 +181,7 @@ __all__ = [
     "diagonal_backward",
     "div",
     "elu",
+    "embedding",
     "eq",
     "erf",
     "exp",

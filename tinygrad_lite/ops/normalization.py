@@ -136,7 +136,7 @@ def _(g, normal, scale, weight, dim, centre):
 @standardize.vjp("weight")
 def _(g, normal, weight_shape):
     lead = len(g.shape) - len(weight_shape)
-    stretched = [i for i, n in enumerate(g.shape) if i < lead or weight_shape[i - lead] != n]
+    stretched = tuple([i for i, n in enumerate(g.shape) if i < lead or weight_shape[i - lead] != n])
     return inner(widened(g), normal, stretched) if stretched else g * normal
 
 
