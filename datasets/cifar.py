@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .dataset import ImageDataset, Transform
 from .download import download as download_file
 from .download import publish, workplace
-from .storage import check_content, check_train, data_folder, obtain, remedy_for_damage
+from .storage import check_content, check_flag, data_folder, obtain, remedy_for_damage
 
 SHAPE: Final = (3, 32, 32)
 
@@ -78,10 +78,10 @@ class CIFAR10(ImageDataset):
         transform: Transform | None = None,
         target_transform: Transform | None = None,
     ) -> None:
-        part = "data_batch" if check_train(train) else "test_batch"
+        part = "data_batch" if check_flag("train", train) else "test_batch"
         folder = data_folder(root) / self.folder
         by_hand = f"unpack {self.mirrors[0]}{self.archive} in {folder.parent}"
-        install = partial(self._install, folder) if download else None
+        install = partial(self._install, folder) if check_flag("download", download) else None
         names = [name for name in self.files if name.startswith(part)]
         paths = obtain(type(self).__name__, folder, names, install, by_hand)
         images = np.empty((len(paths), self.records, *SHAPE), np.uint8)

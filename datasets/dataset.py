@@ -80,7 +80,7 @@ class ImageDataset:
     ) -> None:
         if images.ndim not in (3, 4) or images.dtype != np.uint8:
             raise ValueError(f"images: expected uint8 of shape (N, H, W) or (N, C, H, W), got {images.dtype} of shape "
-                             f"{images.shape}")  # fmt: skip
+                             f"{images.shape}")
         if targets.shape != images.shape[:1]:
             raise ValueError(f"targets: expected one for each of {len(images)} images, got shape {targets.shape}")
         self.images = images
@@ -255,7 +255,7 @@ def random_split(dataset: Dataset[Any], lengths: Sequence[float], generator: Gen
     if sizes != list(lengths) or (sum(sizes) == 1 != total):  # fractions, [1.0, 0.0] among them
         if not math.isclose(sum(lengths), 1) or min(lengths) < 0:
             raise ValueError(f"lengths: expected fractions with the sum 1, none negative, got {lengths} with the sum "
-                             f"{sum(lengths)}")  # fmt: skip
+                             f"{sum(lengths)}")
         sizes = [math.floor(total * length) for length in lengths]
         for k in range(total - sum(sizes)):
             sizes[k % len(sizes)] += 1
@@ -315,7 +315,7 @@ def collate(items: Sequence[Any]) -> Any:
         raise
     if batch.dtype.kind not in "biufc":
         raise TypeError(f"expected items of arrays, numbers, Tensors, tuples or dicts, got {type(first).__name__}; "
-                        "pass a collate_fn that makes a batch of them")  # fmt: skip
+                        "pass a collate_fn that makes a batch of them")
     return batch.astype(np.float32) if type(first) is float else batch
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from .dataset import ImageDataset, Transform
 from .mnist import MNIST, SIDE, names, parse_idx, parse_labels
-from .storage import check_train
+from .storage import check_flag
 
 COUNTS: Final = {True: 5_000, False: 1_000}  # by ``train``
 
@@ -54,7 +54,7 @@ class Digits(ImageDataset):
     def __init__(
         self, train: bool = True, transform: Transform | None = None, target_transform: Transform | None = None
     ) -> None:
-        count = COUNTS[check_train(train)]
+        count = COUNTS[check_flag("train", train)]
         images, labels = (f"digits-{name}" for name in names(train))
         super().__init__(
             parse_idx(_embedded(images), (count, SIDE, SIDE), images).copy(),
@@ -70,5 +70,5 @@ def _embedded(name: str) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != CHECKSUMS[name]:
         raise ValueError(f"{name}: this file of tinygrad-lite is damaged, please reinstall: expected sha256 "
-                         f"{CHECKSUMS[name]}, found {found}")  # fmt: skip
+                         f"{CHECKSUMS[name]}, found {found}")
     return content

@@ -178,7 +178,7 @@ class DataLoader:
         given: dict[str, Any] = {"batch_size": self.batch_size, "batch_sampler": self.batch_sampler,
                                  "shuffle": self.shuffle, "sampler": self.sampler, "num_workers": self.num_workers,
                                  "drop_last": self.drop_last, "collate_fn": self.collate_fn,
-                                 "device": self.device}  # fmt: skip
+                                 "device": self.device}
         shown = "".join(f", {name}={value!r}" for name, value in given.items() if value)
         return f"DataLoader({self.dataset!r}{shown}): {len(self):,} batches"
 

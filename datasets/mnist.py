@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .dataset import ImageDataset, Transform
 from .download import download as download_file
-from .storage import check_content, check_train, data_folder, obtain, remedy_for_damage
+from .storage import check_content, check_flag, data_folder, obtain, remedy_for_damage
 
 SIDE: Final = 28
 COUNTS: Final = {True: 60_000, False: 10_000}  # by `train`
@@ -71,7 +71,7 @@ class MNIST(ImageDataset):
         "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     }
     classes = tuple(f"{digit} - {name}" for digit, name in enumerate(
-        "zero one two three four five six seven eight nine".split()))  # fmt: skip
+        "zero one two three four five six seven eight nine".split()))
 
     def __init__(
         self,
@@ -81,10 +81,10 @@ class MNIST(ImageDataset):
         transform: Transform | None = None,
         target_transform: Transform | None = None,
     ) -> None:
-        count = COUNTS[check_train(train)]
+        count = COUNTS[check_flag("train", train)]
         folder = data_folder(root) / self.folder
         by_hand = f"put {', '.join(self.files)} from {self.mirrors[0]} into {folder}"
-        install = partial(self._install, folder) if download else None
+        install = partial(self._install, folder) if check_flag("download", download) else None
         images, labels = obtain(type(self).__name__, folder, names(train), install, by_hand)
         with remedy_for_damage():
             super().__init__(
@@ -163,11 +163,11 @@ def parse_idx(
         content = gzip.decompress(content)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{name}: expected a complete gzip file, found {len(content)} bytes that are not: {error}") \
-            from error  # fmt: skip
+            from error
     magic = bytes([0, 0, _UNSIGNED_BYTE, len(shape)])
     if content[:4] != magic:
         raise ValueError(f"{name}: expected the magic number 0x{magic.hex()} (unsigned bytes in {len(shape)} "
-                         f"dimensions), found 0x{content[:4].hex()}")  # fmt: skip
+                         f"dimensions), found 0x{content[:4].hex()}")
     header = struct.pack(f">4s{len(shape)}I", magic, *shape)
     if len(content) < len(header):
         raise ValueError(f"{name}: expected a header of {len(header)} bytes, found {len(content)} bytes in all")

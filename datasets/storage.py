@@ -45,7 +45,7 @@ def obtain(
     if missing := [name for name in names if not (folder / name).is_file()]:
         need = f"{dataset} needs {', '.join(missing)} in {folder}"
         remedy = (f"Without a network: {by_hand}, or set TINYGRAD_LITE_DATA (or the argument root) to the folder that "
-                  f"holds {folder.name}. tinygrad_lite.datasets.Digits needs no files.")  # fmt: skip
+                  f"holds {folder.name}. tinygrad_lite.datasets.Digits needs no files.")
         if install is None:
             raise FileNotFoundError(f"{need}. Pass download=True. {remedy}")
         try:
@@ -80,8 +80,10 @@ def remedy_for_damage() -> Iterator[None]:
         raise
 
 
-def check_train(train: bool) -> bool:
-    """`train`, which must be a bool: MNIST("folder", "test") would quietly give the training files."""
-    if not isinstance(train, bool):
-        raise TypeError(f"train: expected True or False, got {train!r}")
-    return train
+def check_flag(name: str, value: bool) -> bool:
+    """`value`, which must be a bool: MNIST("folder", "test") would quietly give the training files, and
+    MNIST("folder", True, transform), which is torchvision's order, leave out the transform.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return value

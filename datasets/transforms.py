@@ -2,8 +2,8 @@
 
 Names and arguments are those of ``torchvision.transforms``.  The difference: each works on a whole batch at once, with
 a random draw of its own for every image and no Python loop over them (``vectorized = True``, see `ImageDataset`).
-Images are NumPy arrays, float32 (N, C, H, W); one image (C, H, W) works too and gives one image.  No transform changes
-the array it is given.
+Images are NumPy arrays, float32 (N, C, H, W); one image (C, H, W) works too and gives one image, and Tensors give
+Tensors.  No transform changes what it is given.
 
 Random transforms draw from the default generator.  Inside a `DataLoader` that is one of the batch's own, seeded from
 the loader's generator, so that the same seed gives the same images with any number of threads and after resuming.
@@ -28,6 +28,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from .._tensor import Tensor
+from ..creation import from_numpy
 from ..random import default_generator
 from .dataset import Transform, collate
 
@@ -39,13 +41,15 @@ class ImageTransform(ABC):
 
     vectorized: ClassVar[bool] = True
 
-    def __call__(self, images: Images) -> Any:
+    def __call__(self, images: Images | Tensor) -> Any:
         """The transformed images: float (N, C, H, W), or one of them, (C, H, W).
 
         Raises:
-            TypeError: for something else than a NumPy array of floats.
+            TypeError: for something else than a NumPy array, or a Tensor, of floats.
             ValueError: for an array with another number of dimensions.
         """
+        if isinstance(images, Tensor):
+            return from_numpy(self(images.numpy()))
         if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
             kind = getattr(images, "dtype", type(images).__name__)
             raise TypeError(f"{self!r}: expected images as a NumPy array of floats, got {kind}")
@@ -93,35 +97,41 @@ class Compose:
 
 
 class ToTensor:
-    """What torchvision's scripts begin with: pixels in 0..255 become floats in [0, 1], and channels go to the front.
+    """Images as Tensors; if they are pixels in 0..255, as floats in [0, 1] with the channels in front.
 
     output[n, c, y, x] = images[n, y, x, c] / 255: uint8 (N, H, W, C), (H, W, C) or (H, W), also of PIL, gives float32
-    (N, C, H, W) or (C, H, W).  Floats pass as they are: the images of this library's datasets.  What comes out is a
-    NumPy array, which the transforms that follow work on; the `DataLoader` makes Tensors of batches.
+    (N, C, H, W) or (C, H, W).  Floats stay as they are: the images of this library's datasets.
 
     Raises:
         TypeError: for pixels that are neither uint8 nor floats.
         ValueError: for an array with another number of dimensions.
 
     >>> import numpy as np
-    >>> ToTensor()(np.full((32, 48, 3), 255, np.uint8)).shape
-    (3, 32, 48)
+    >>> ToTensor()(np.full((2, 1, 3), 255, np.uint8))
+    tensor([[[1.],
+             [1.]],
+    <BLANKLINE>
+            [[1.],
+             [1.]],
+    <BLANKLINE>
+            [[1.],
+             [1.]]])
     """
 
     vectorized = True
 
-    def __call__(self, images: ArrayLike) -> Images:
-        """The pixels as float32 in [0, 1]."""
+    def __call__(self, images: ArrayLike) -> Tensor:
+        """The images as a Tensor of floats."""
         pixels = np.asarray(images)
         if pixels.dtype.kind == "f":
-            return pixels
+            return from_numpy(pixels)
         if pixels.dtype != np.uint8:
             raise TypeError(f"{self!r}: expected images of uint8 or floats, got {pixels.dtype}")
         if pixels.ndim not in (2, 3, 4):
             raise ValueError(f"{self!r}: expected shape (N, H, W, C), (H, W, C) or (H, W), got {pixels.shape}")
         if pixels.ndim == 2:
             pixels = pixels[..., None]
-        return np.moveaxis(pixels, -1, -3) / np.float32(255)
+        return from_numpy(np.moveaxis(pixels, -1, -3) / np.float32(255))
 
     def __repr__(self) -> str:
         return "ToTensor()"
@@ -217,7 +227,7 @@ class RandomCrop(ImageTransform):
         room = [have - want for have, want in zip(padded.shape[2:], self.size, strict=True)]
         if min(room) < 0:
             raise ValueError(f"{self!r}: expected images at least as large as the window, got {padded.shape[2:]} with "
-                             "the padding")  # fmt: skip
+                             "the padding")
         draws = default_generator().numpy
         top, left = (draws.integers(0, most + 1, len(images)) for most in room)
         # A view with all windows of all images, of which one gather takes one window each: half the time of a loop over

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.toy_files import cifar_of, idx, mnist_of, toy_cifar, toy_mnist
-from tinygrad_lite.datasets import CIFAR10, MNIST, FashionMNIST
+from tinygrad_lite.datasets import CIFAR10, MNIST, FashionMNIST, transforms
 from tinygrad_lite.datasets.cifar import parse_cifar
 from tinygrad_lite.datasets.mnist import parse_idx, parse_labels
 from tinygrad_lite.datasets.storage import data_folder
@@ -102,6 +102,12 @@ def test_a_bad_cifar_file_says_what_is_wrong() -> None:
             parse_cifar(bad, 2, name, "")
     with pytest.raises(ValueError, match=f"^{name}: expected content with sha256 0000, found "):
         parse_cifar(content, 2, name, "0000")
+
+
+@pytest.mark.parametrize("dataset", [MNIST, FashionMNIST, CIFAR10])
+def test_a_transform_at_its_place_in_torchvision_is_refused(dataset: type[MNIST | CIFAR10]) -> None:
+    with pytest.raises(TypeError, match=r"download: expected True or False, got Flatten\(\)"):
+        dataset("data", True, transforms.Flatten())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dataset", [MNIST, FashionMNIST, CIFAR10])

@@ -491,7 +491,8 @@ def test_random_samplers_draw_every_item_once_or_each_from_all() -> None:
 
 
 @pytest.mark.parametrize("sampler", [
-    Random(), RandomSampler(range(1000), num_samples=3), WeightedRandomSampler(range(1000), 5)], ids=repr)
+    Random(), RandomSampler(range(1000), num_samples=3), WeightedRandomSampler(range(1000), 5)],
+    ids=lambda sampler: type(sampler).__name__)
 def test_a_sampler_that_draws_can_be_resumed(sampler: Any) -> None:
     loader = DataLoader(range(1000), sampler=sampler, generator=Generator(0))
     epoch = iter(loader)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lite import default_generator, from_numpy, manual_seed
+from tinygrad_lite import Tensor, default_generator, from_numpy, manual_seed, stack
 from tinygrad_lite.datasets import Digits
 from tinygrad_lite.datasets.transforms import (
     Compose,
@@ -55,7 +55,8 @@ def test_a_transform_works_on_batches_and_leaves_its_input_alone(transform: Any)
 
 @pytest.mark.parametrize("transform", EACH[:-1], ids=repr)
 def test_a_transform_refuses_what_are_no_images(transform: Any) -> None:
-    for wrong, kind in ((from_numpy(IMAGES), "float32"), ([1.0], "list"), (IMAGES.astype(np.uint8), "uint8")):
+    pixels = IMAGES.astype(np.uint8)
+    for wrong, kind in (([1.0], "list"), (pixels, "uint8"), (from_numpy(pixels), "uint8")):
         with pytest.raises(TypeError, match=f"{type(transform).__name__}.*expected images as a NumPy array.*{kind}"):
             transform(wrong)
     with pytest.raises(ValueError, match=r"expected shape \(N, C, H, W\) or \(C, H, W\), got \(6, 7\)"):
@@ -65,13 +66,18 @@ def test_a_transform_refuses_what_are_no_images(transform: Any) -> None:
 def test_to_tensor() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
     expected = np.stack([[image[..., c] / 255 for c in range(3)] for image in pixels])
-    for result in (ToTensor()(pixels), np.stack([ToTensor()(image) for image in pixels])):
+    for result in (ToTensor()(pixels), stack([ToTensor()(image) for image in pixels])):
         assert result.dtype == np.float32
-        assert np.allclose(result, expected, atol=1e-7)
-    assert np.array_equal(ToTensor()(pixels[0, ..., 0]), ToTensor()(pixels[0, ..., :1]))
-    assert ToTensor()(IMAGES) is IMAGES
-    tutorial = Digits(train=False, transform=Compose([ToTensor(), Normalize((0.1307,), (0.3081,))]))
-    assert np.array_equal(tutorial[0][0], Digits(train=False, transform=Normalize(0.1307, 0.3081))[0][0])
+        assert np.allclose(result.numpy(), expected, atol=1e-7)
+    assert ToTensor()(pixels[0, ..., 0]).tolist() == ToTensor()(pixels[0, ..., :1]).tolist()
+    assert ToTensor()(IMAGES).array is IMAGES
+    tutorial = Digits(train=False, transform=Compose([ToTensor(), RandomCrop(28), Normalize((0.1307,), (0.3081,))]))
+    image, label = tutorial[0]
+    assert isinstance(image, Tensor)
+    assert (image.shape, label) == ((1, 28, 28), 7)
+    expected = Digits(train=False, transform=Normalize(0.1307, 0.3081)).batch([0, 1])[0]
+    assert np.array_equal(tutorial.batch([0, 1])[0].numpy(), expected)
+    assert np.array_equal(image.numpy(), expected[0])
     with pytest.raises(TypeError, match=r"ToTensor\(\): expected images of uint8 or floats, got int64"):
         ToTensor()([[1, 2]])
     with pytest.raises(ValueError, match=r"got \(3,\)"):
