@@ -19,7 +19,6 @@ import importlib
 import json
 import math
 import os
-import secrets
 import stat
 import time
 import zlib
@@ -322,7 +321,7 @@ def _write(file: Path, data: bytes) -> None:
 def _open_temporary(folder: Path) -> tuple[Path, BinaryIO]:
     """A new file that is locked while it is open, so that others know that its writer lives."""
     while True:
-        path = folder / secrets.token_hex(8).join(_TEMPORARY)
+        path = folder / os.urandom(8).hex().join(_TEMPORARY)
         stream = path.open("xb")
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a file system without locks
