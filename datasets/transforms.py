@@ -69,9 +69,10 @@ class ImageTransform(ABC):
 
 
 class Compose:
-    """Several transforms, one after the other.
+    """Several transforms, one after the other, for a batch (N, C, H, W), one image, or labels (N,).
 
-    One that is not ``vectorized`` gets the images one by one, and its results are stacked again.
+    Of a batch, a transform that is not ``vectorized`` gets the images one by one, and its results are stacked again.
+    Called with one image, as by a dataset of one's own, each transform gets that.
 
     >>> import numpy as np
     >>> Compose([Flatten(), lambda row: row[:5]])(np.ones((2, 1, 4, 4), np.float32)).shape
@@ -84,9 +85,14 @@ class Compose:
         self.transforms = list(transforms)
 
     def __call__(self, images: Any) -> Any:
-        """The images (N, ...) after all transforms."""
+        """The images after all transforms."""
+        return self._applied(images, alone=getattr(images, "ndim", 3) in (2, 3))  # PIL's images have no ndim
+
+    def _applied(self, images: Any, alone: bool) -> Any:
         for transform in self.transforms:
-            if getattr(transform, "vectorized", False):
+            if isinstance(transform, Compose):
+                images = transform._applied(images, alone)
+            elif alone or getattr(transform, "vectorized", False):
                 images = transform(images)
             else:
                 images = collate([transform(image) for image in images])

@@ -167,8 +167,13 @@ def test_compose_mixes_both_kinds() -> None:
         assert image.ndim == 3
         return image + 1
 
-    both = Compose([brighter, Normalize(1.0, 2.0), Flatten()])
-    assert np.allclose(both(IMAGES), IMAGES.reshape(9, -1) / 2, atol=1e-6)
+    for both in (Compose([brighter, Normalize(1.0, 2.0), Flatten()]),
+                 Compose([Compose([brighter]), Compose([Normalize(1.0, 2.0), Compose([np.ravel])])])):
+        assert np.allclose(both(IMAGES), IMAGES.reshape(9, -1) / 2, atol=1e-6)
+        assert np.allclose(both(IMAGES[0]), IMAGES[0].ravel() / 2, atol=1e-6)
+    assert Compose([lambda label: [7, 8, 9][label], OneHot(10)])(np.array([0, 2])).argmax(1).tolist() == [7, 9]
+    assert Compose([ToTensor(), Tensor.flatten])(np.zeros((4, 5, 3), np.uint8)).shape == (60,)
+    assert Compose([ToTensor(), Tensor.flatten])(np.zeros((4, 5), np.uint8)).shape == (20,)
     assert repr(Compose([Flatten(), RandomShift(2)])) == "Compose([Flatten(), RandomShift(max_shift=2, fill=0.0)])"
 
 
