@@ -112,10 +112,17 @@ def _call(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
     return np.asarray(result[0] if op.residuals else result)
 
 
+def terms_of(e: Expr, run: int) -> float:
+    """What the magnitudes of the terms amount to that are added up for one element of an expression, on average."""
+    share = max(np.size(e.values[run]), 1)
+    return max((float(np.sum(np.abs(x.values[run], dtype=np.float64))) / share for x in e.children()), default=0.0)
+
+
 def agree(x: Any, y: Any, terms: float = 0.0) -> bool:
     """Whether two arrays have one shape and equal values but for rounding: 1e-6 of the largest, or 100 ulp.
 
-    `terms` is what the magnitudes of all that was added up amount to: of terms that cancel only rounding is left.
+    `terms` is what the magnitudes of all that was added up for an element amount to: of terms that cancel only rounding
+    is left.
     """
     if np.shape(x) != np.shape(y):
         return False
@@ -207,9 +214,11 @@ class Algebra:
     def _attempt(self, e: Expr, rule: Callable[[Expr], Expr | None]) -> Expr | None:
         try:
             candidate = rule(e)
-        except (TypeError, ValueError):  # NumPy refuses: shapes that do not fit, arithmetic with bool
+        except (TypeError, ValueError, RuntimeError):  # shapes that do not fit, arithmetic with bool
             return None
-        same = candidate is not None and all(map(agree, candidate.values, e.values))
+        same = candidate is not None and all(
+            agree(x, y) or agree(x, y, terms_of(e, r)) for r, (x, y) in enumerate(
+                zip(candidate.values, e.values, strict=True)))
         return candidate if same else None
 
     def filled(self, scale: Scale, like: Expr) -> Expr:
@@ -254,7 +263,7 @@ class Algebra:
             return self.apply(ops.neg, (self.scaled((-scale[0], scale[1]), rest),))
         if scale == ONE:
             return rest
-        if self.looks(rest, ops.sum):
+        if self.looks(rest, ops.sum) or (self.looks(rest, ops.reshape) and self.looks(rest.args[0], ops.sum)):
             return self.apply(ops.mul, (self.number(scale), rest))
         above, below = map(self.number, parts_of(scale))
         if self.looks(rest, ops.div):
@@ -342,6 +351,8 @@ def _mul(w: Algebra, e: Expr) -> Expr | None:
     if x is None and y is None:
         return w.filled(_times(c, d), e)
     rest = w.product(x, y)
+    if rest is not None and None in (x, y) and rest.shape != e.shape:  # a number in the shape of the result
+        rest = w.apply(ops.expand, (rest,), tuple((np.shape(v),) for v in e.values))
     scale, rest = (ONE, None) if rest is None else w.split(rest)  # what cancelled may have left a number
     return w.scaled(_times(_times(c, d), scale), rest)
 
@@ -426,20 +437,94 @@ def _pow(w: Algebra, e: Expr) -> Expr | None:
 def _sum(w: Algebra, e: Expr) -> Expr | None:
     c, x = w.split(e.args[0])
     if x is None:
-        return None
-    if e.shape == ():
-        while w.looks(x, ops.sum):
-            x = x.args[0]
-        return w.scaled(c, w.apply(ops.sum, (x,)))
+        return w.filled(_times(c, w.scale_of(_counts(e))), e)
+    axes, shapes = _axes(e), tuple(map(np.shape, e.values))
+    if w.looks(x, ops.expand):  # as often as it was repeated
+        lead = len(x.shape) - len(x.args[0].shape)
+        if all(d < lead or np.shape(x.args[0].values[-1])[d - lead] == 1 for d in axes):
+            return w.scaled(_times(c, w.scale_of(_counts(e))), _shaped(w, x.args[0], shapes))
     if w.looks(x, ops.div) and e.setting("keepdim"):  # by what is the same for all summands
         over, under = x.args
         return w.scaled(c, w.build(ops.div, (w.build(e.op, (over,), e.settings), under)))
-    sums = w.apply(e.op, (x,), e.settings)
-    if (x in w.data or x.op is one_hot_along.op) and all(map(_is_one, sums.values)):
-        if x in w.data and x not in w.summing_to_one:
+    if (x in w.data or x.op is one_hot_along.op) and all(map(_is_one, (s := w.apply(e.op, (x,), e.settings)).values)):
+        if s.shape and x in w.data and x not in w.summing_to_one:
             w.summing_to_one.append(x)
-        return w.filled(c, e)
-    return w.scaled(c, sums)
+        return w.filled(c, e) if s.shape else None
+    return w.scaled(c, _summed(w, x, axes, shapes))
+
+
+def _axes(e: Expr) -> set[int]:
+    """The axes that a reduction is over."""
+    ndim, dim = len(e.args[0].shape), e.setting("dim")
+    return {*range(ndim)} if dim in (None, ()) else {d % ndim for d in ((dim,) if type(dim) is int else dim) if ndim}
+
+
+def _counts(e: Expr) -> tuple[int, ...]:
+    """How many elements there are for each that is left of them, in each run."""
+    return tuple(np.size(x) // max(np.size(y), 1) for x, y in zip(e.args[0].values, e.values, strict=True))
+
+
+def _summed(w: Algebra, x: Expr, axes: set[int], shapes: tuple[tuple[int, ...], ...]) -> Expr:
+    """The sum of x over these axes, in these shapes: of what x is a sum or another arrangement of, in one go."""
+    while (inner := _axes_inside(w, x, axes)) is not None:
+        x, axes = inner
+    sizes = [*zip(*map(np.shape, x.values), strict=True)]
+    wide = {d for d, each in enumerate(sizes) if {*each} != {1}}
+    if not axes & wide:
+        return _shaped(w, x, shapes)
+    dims = (*sorted(axes & wide),)
+    dim = None if wide <= axes else dims[0] if len(dims) == 1 else dims
+    plain = w.apply(ops.sum, (x,), w.settings_of(ops.sum, dim=dim))
+    kept = w.apply(ops.sum, (x,), w.settings_of(ops.sum, dim=dim, keepdim=True))
+    return kept if tuple(map(np.shape, kept.values)) == shapes else _shaped(w, plain, shapes)
+
+
+def _shaped(w: Algebra, x: Expr, shapes: tuple[tuple[int, ...], ...]) -> Expr:
+    """x in these shapes."""
+    return x if tuple(map(np.shape, x.values)) == shapes else w.apply(ops.reshape, (x,), tuple((s,) for s in shapes))
+
+
+def _axes_inside(w: Algebra, x: Expr, axes: set[int]) -> tuple[Expr, set[int]] | None:
+    """What x is a sum, or another arrangement, of, and which of its axes to sum over if it is over these of x."""
+    if not any(w.looks(x, f) for f in (ops.sum, ops.reshape, ops.permute, ops.transpose)):
+        return None
+    inner: Expr = x.args[0]
+    ndim = len(inner.shape)
+    if w.looks(x, ops.sum):
+        done = _axes(x)
+        left = [*range(ndim)] if x.setting("keepdim") else [d for d in range(ndim) if d not in done]
+        return inner, done | {left[d] for d in axes}
+    if w.looks(x, ops.reshape):
+        into = _axes_of_reshape(np.shape(inner.values[-1]), np.shape(x.values[-1]))
+        meant = [g for g in into if axes & g[1]]
+        if any(not g[1] <= axes for g in meant):
+            return None
+        return inner, {d for g in meant for d in g[0]}
+    order = [*range(ndim)]
+    if w.looks(x, ops.permute):
+        order = [d % ndim for d in x.setting("dims")]
+    elif ndim:
+        i, j = (d % ndim for d in x.settings[0])
+        order[i], order[j] = j, i
+    return inner, {order[d] for d in axes}
+
+
+def _axes_of_reshape(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[set[int], set[int]]]:
+    """Which axes of one shape become which of another: sets that hold the same elements, axes of size 1 apart."""
+    groups: list[tuple[set[int], set[int]]] = []
+    left, right = ([i for i, n in enumerate(shape) if n != 1] for shape in (before, after))
+    while left and right:
+        group: tuple[set[int], set[int]] = ({left[0]}, {right[0]})
+        (m, n), left, right = (before[left[0]], after[right[0]]), left[1:], right[1:]
+        while m != n and (left if m < n else right):
+            if m < n:
+                m *= before[left[0]]
+                group[0].add(left.pop(0))
+            else:
+                n *= after[right[0]]
+                group[1].add(right.pop(0))
+        groups.append(group)
+    return groups
 
 
 def _is_one(sums: Any) -> bool:
@@ -448,20 +533,15 @@ def _is_one(sums: Any) -> bool:
 
 
 def _mean(w: Algebra, e: Expr) -> Expr | None:
-    counts = tuple(prod(np.shape(x)) // max(prod(np.shape(y)), 1)
-                   for x, y in zip(e.args[0].values, e.values, strict=True))
-    return w.build(ops.div, (w.build(ops.sum, e.args, e.settings), w.number(w.scale_of(counts))))
+    return w.build(ops.div, (w.build(ops.sum, e.args, e.settings), w.number(w.scale_of(_counts(e)))))
 
 
 def _sum_to(w: Algebra, e: Expr) -> Expr | None:
-    before, after = e.args[0].shape, e.shape
+    before, after = e.args[0].values[-1].shape, e.values[-1].shape
     lead = len(before) - len(after)
-    kept = tuple(i + lead for i, n in enumerate(after) if n == 1 and before[i + lead] != 1)
-    if lead and kept:
-        return None
-    dims = kept or tuple(range(lead))
-    settings = w.settings_of(ops.sum, dim=dims[0] if len(dims) == 1 else dims, keepdim=not lead)
-    return w.build(ops.sum, e.args, settings)
+    dims = (*range(lead), *(i + lead for i, n in enumerate(after) if n == 1 and before[i + lead] != 1))
+    return w.build(ops.reshape, (w.build(ops.sum, e.args, w.settings_of(ops.sum, dim=dims, keepdim=not lead)),),
+                   tuple((np.shape(v),) for v in e.values))
 
 
 def _transpose(w: Algebra, e: Expr) -> Expr | None:
