@@ -14,7 +14,7 @@ PYTEST = $(RUN) -m pytest -n $(JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips at once in one environment would break it
-.PHONY: help train transformer test compare lint types fuzz bench lines clean
+.PHONY: help train transformer test compare lint types fuzz bench reference lines clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: $(VENV)/.bench ## microseconds per op and per training step
 	$(RUN) -m benchmarks.overhead $(ARGS)
 	$(RUN) -m benchmarks.step $(ARGS)
 	$(RUN) -m benchmarks.conv $(ARGS)
+
+reference: $(VENV)/.dev ## write docs/reference anew from the docstrings
+	$(RUN) docs/make_reference.py
 
 lines: $(VENV)/bin/pip ## the size table
 	@$(RUN) -m benchmarks.lines

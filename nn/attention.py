@@ -75,7 +75,7 @@ def _attend(query: Any, key: Any, value: Any, mask: Any, p: float, scale: float 
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
     if mask is None or not mask.requires_grad:
-        return ops.attention(query, key, value, mask, keep, scale)
+        return ops.scaled_dot_product_attention(query, key, value, mask, keep, scale)
     weights = masked_softmax(ops.matmul(query * scale, ops.transpose(key)) + mask, -1)
     return ops.matmul(weights if keep is None else weights * keep, value)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .. import ops
 from ..creation import empty
-from ..ops.conv import conv_size
+from ..ops.convolution import conv_size
 from ..random import Generator
 from . import init
 from .module import Module, Parameter

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,11 @@ def test_readme_names_the_two_commands_on_its_first_screen() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
     for text in ("make train", "make test", "pip install", "pytest", "Not affiliated with tinygrad"):
         assert text in first_screen
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))
+    pages = made["pages"]()
+    assert {path.name for path in made["FOLDER"].glob("*")} == pages.keys()
+    for name, text in pages.items():
+        assert (made["FOLDER"] / name).read_text(encoding="utf-8") == text, "write it anew: make reference"

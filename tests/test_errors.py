@@ -157,7 +157,7 @@ def test_operands_of_wrong_types(call: Callable[[tg.Tensor], Any], message: str)
         (lambda x: x.flatten(1, 0), RuntimeError, "start_dim cannot come after end_dim"),
         (lambda x: tg.einsum("ij,jk", x), ValueError, "the equation 'ij,jk' has 2 operands, got 1"),
         (lambda x: tg.einsum("i->i", x), ValueError, "operand 0 has 2 axes, but 'i->i' names 1"),
-        (lambda x: tg.einsum("ii", x), ValueError, "axes named 'i' of operand 0 have sizes 2 and 3"),
+        (lambda x: tg.einsum("ii", x), ValueError, "axes named 'i' of operand 0 of .* have sizes 2 and 3"),
         (lambda x: x.mean(7), np.exceptions.AxisError, "axis 7 is out of bounds"),
         (lambda x: tg.zeros(0).amax(), ValueError, "zero-size"),
     ],

@@ -8,9 +8,8 @@ The modules are those of `tinygrad_lite/ops`.
 from . import (
     activation,
     attention,
-    conv,
+    convolution,
     elementwise,
-    embedding,
     indexing,
     linalg,
     loss,
@@ -26,5 +25,6 @@ from .drawing import CASES, Arguments, Case, Maker
 WITHOUT_CASE = {"to_device": "moves arrays between backends: see test_devices.py"}
 """The ops that the battery leaves out, each with the reason."""
 
-__all__ = ["CASES", "WITHOUT_CASE", "Arguments", "Case", "Maker", "activation", "attention", "conv", "elementwise",
-           "embedding", "indexing", "linalg", "loss", "matrix", "normalization", "pool", "recurrent", "reduce", "shape"]
+__all__ = ["CASES", "WITHOUT_CASE", "Arguments", "Case", "Maker", "activation", "attention", "convolution",
+           "elementwise", "indexing", "linalg", "loss", "matrix", "normalization", "pool", "recurrent", "reduce",
+           "shape"]

@@ -21,7 +21,7 @@ def attention(query: Array, key: Array, value: Array, mask: Array | None, keep: 
     return np.asarray((weights[..., None] * value[..., None, :, :]).sum(-2))
 
 
-@case("attention", oracle=attention)
+@case("scaled_dot_product_attention", oracle=attention)
 def _(make: Maker) -> Arguments:
     batch = make.choose((), (2,), (1, 2))
     queries, keys, features, out = make.choose(2, 1, 3), make.choose(2, 3, 1), make.choose(2, 1), make.choose(2, 1)

@@ -1,8 +1,8 @@
 """The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
 
 from .activation import elu, gelu, hardtanh, leaky_relu, log_softmax, relu, silu, softmax, softplus
-from .attention import attention
-from .conv import col2im, conv, conv_transpose, conv_weight, im2col
+from .attention import scaled_dot_product_attention
+from .convolution import col2im, conv, conv_transpose, conv_weight, im2col
 from .elementwise import (
     abs,
     add,
@@ -22,7 +22,6 @@ from .elementwise import (
     where,
     xlogy,
 )
-from .embedding import embedding
 from .functions import (
     acos,
     acosh,
@@ -50,6 +49,7 @@ from .functions import (
     tanh,
 )
 from .indexing import (
+    embedding,
     gather,
     gather_backward,
     getitem,
@@ -151,7 +151,6 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
-    "attention",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bincount",
@@ -257,6 +256,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scaled_dot_product_attention",
     "scatter",
     "searchsorted",
     "sigmoid",

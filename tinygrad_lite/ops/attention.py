@@ -32,8 +32,8 @@ def masked_softmax(scores: Array, dim: int) -> Array:
 
 @op(residuals=("weights",))
 @in_float32
-def attention(query: Array, key: Array, value: Array, mask: Array | None = None, keep: Array | None = None,
-              scale: float = 1.0) -> Array:
+def scaled_dot_product_attention(query: Array, key: Array, value: Array, mask: Array | None = None,
+                                 keep: Array | None = None, scale: float = 1.0) -> Array:
     """(softmax(scale * query key^T + mask) * keep) value.
 
     `mask` is added to the scores, -inf hides a key; a query from which all keys are hidden gets zeros.  `keep`
@@ -55,20 +55,20 @@ def attention(query: Array, key: Array, value: Array, mask: Array | None = None,
     return np.matmul(np.swapaxes(kept, -1, -2), value), w
 
 
-@attention.define
+@scaled_dot_product_attention.define
 def _(query, key, value, mask=None, keep=None, scale=1.0):
     scores = matmul(query * scale, transpose(key))
     weights = softmax(scores, -1) if mask is None else masked_softmax(scores + mask, -1)
     return matmul(weights if keep is None else weights * keep, value)
 
 
-@attention.residual("weights")
+@scaled_dot_product_attention.residual("weights")
 def _(query, key, mask, scale):
     scores = matmul(key, transpose(query * scale))
     return softmax(scores, -2) if mask is None else masked_softmax(scores + transpose(mask), -2)
 
 
-@attention.vjp("query", "key", "value", joint=True)
+@scaled_dot_product_attention.vjp("query", "key", "value", joint=True)
 def _(g, query, key, value, y, weights, keep, scale, wanted):
     kept = weights if keep is None else weights * transpose(keep)
     d_value = matmul(kept, g) if wanted[2] else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
-from .conv import taps
+from .convolution import taps
 from .reduce import in_float32
 
 

@@ -144,7 +144,7 @@ def _(g, kernel_size, size, stride, padding, dilation):
     return im2col(g, kernel_size, size, stride, padding, dilation)
 
 
-@op(promotion="none")
+@op(tex=r"{input} \ast {weight}", promotion="none")
 @in_float32
 def conv(input: Array, weight: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int,
          bias: Array | None = None) -> Array:
@@ -173,10 +173,12 @@ def conv(input: Array, weight: Array, size: Sizes, stride: Sizes, padding: Sizes
 
 @conv.define
 def _(input, weight, size, stride, padding, dilation, groups, bias=None):
+    if bias is not None:
+        return add_channels(conv(input, weight, size, stride, padding, dilation, groups), bias)
     n, o, rows, p = input.shape[0], weight.shape[0], math.prod(weight.shape[1:]), math.prod(size)
     columns = im2col(input, weight.shape[2:], size, stride, padding, dilation)
     y = matmul(reshape(weight, (groups, o // groups, rows)), reshape(columns, (n, groups, rows, p)))
-    return add_channels(reshape(y, (n, o, *size)), bias)
+    return reshape(y, (n, o, *size))
 
 
 @conv.vjp("input")
@@ -191,10 +193,10 @@ def _(g, input, weight_shape, stride, padding, dilation, groups):
 
 def add_channels(y, bias):
     """y (N, O, *) plus one number per channel."""
-    return y if bias is None else y + reshape(bias, (bias.shape[0],) + (1,) * (len(y.shape) - 2))
+    return y + reshape(bias, (bias.shape[0],) + (1,) * (len(y.shape) - 2))
 
 
-@op(promotion="none")
+@op(tex=r"{input} \ast^\top {weight}", promotion="none")
 @in_float32
 def conv_transpose(input: Array, weight: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
                    groups: int, bias: Array | None = None) -> Array:
@@ -227,11 +229,13 @@ def conv_transpose(input: Array, weight: Array, size: Sizes, stride: Sizes, padd
 
 @conv_transpose.define
 def _(input, weight, size, stride, padding, dilation, groups, bias=None):
+    if bias is not None:
+        return add_channels(conv_transpose(input, weight, size, stride, padding, dilation, groups), bias)
     n, o, out = input.shape[0], input.shape[1], input.shape[2:]
     rows, p = math.prod(weight.shape[1:]), math.prod(out)
     matrix = transpose(reshape(weight, (groups, o // groups, rows)))
     columns = reshape(matmul(matrix, reshape(input, (n, groups, o // groups, p))), (n, groups * rows, p))
-    return add_channels(col2im(columns, size, weight.shape[2:], out, stride, padding, dilation), bias)
+    return col2im(columns, size, weight.shape[2:], out, stride, padding, dilation)
 
 
 @conv_transpose.vjp("input")
@@ -251,7 +255,7 @@ def _(g):
     return sum(sum(reshape(g, (n, c, math.prod(g.shape[2:]))), 2), 0)  # twice as fast as over all axes at once
 
 
-@op(promotion="none")
+@op(tex=r"{input} \star {other}", promotion="none")
 @in_float32
 def conv_weight(input: Array, other: Array, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
                 groups: int) -> Array:
