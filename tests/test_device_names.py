@@ -1,8 +1,9 @@
-"""Names under which PyTorch's scripts choose a device and a dtype, and switch off recording."""
+"""Names under which PyTorch's scripts choose a device and a dtype, and switch off recording; constants."""
 
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 import re
 
@@ -48,6 +49,11 @@ def test_dtypes_have_their_short_names() -> None:
     assert (tg.half, tg.float, tg.double) == (tg.float16, tg.float32, tg.float64)
     assert (tg.short, tg.int, tg.long) == (tg.int16, tg.int32, tg.int64)
     assert tg.ones(1, dtype=tg.int).type(tg.float).dtype == tg.float32
+
+
+def test_constants() -> None:
+    assert (tg.pi, tg.e, tg.inf) == (math.pi, math.e, math.inf)
+    assert math.isnan(tg.nan)
 
 
 def test_inference_mode_is_no_grad() -> None:

@@ -12,6 +12,7 @@ tensor([ 6., 15.])
 """
 
 from builtins import tuple as Size  # what `x.shape` is; PyTorch's name for it
+from math import e, inf, nan, pi
 
 from . import autograd, cuda, linalg, nn, optim, testing
 from ._tensor import Tensor
@@ -286,7 +287,15 @@ from .ops import (
     xlogy,
 )
 from .program import Program, trace
-from .random import Generator, bernoulli, default_generator, manual_seed, multinomial
+from .random import (
+    Generator,
+    bernoulli,
+    default_generator,
+    get_rng_state,
+    manual_seed,
+    multinomial,
+    set_rng_state,
+)
 from .replay import capture
 from .saving import load, save
 
@@ -393,6 +402,7 @@ __all__ = [
     "dot",
     "double",
     "dstack",
+    "e",
     "einsum",
     "empty",
     "empty_like",
@@ -426,6 +436,7 @@ __all__ = [
     "ge",
     "ger",
     "get_default_dtype",
+    "get_rng_state",
     "greater",
     "greater_equal",
     "group_norm",
@@ -439,6 +450,7 @@ __all__ = [
     "index_fill",
     "index_put",
     "index_select",
+    "inf",
     "inference_mode",
     "inner",
     "int",
@@ -494,6 +506,7 @@ __all__ = [
     "multinomial",
     "multiply",
     "mv",
+    "nan",
     "nan_to_num",
     "nanmean",
     "nansum",
@@ -515,6 +528,7 @@ __all__ = [
     "outer",
     "pairwise_distance",
     "permute",
+    "pi",
     "pow",
     "prelu",
     "prod",
@@ -545,6 +559,7 @@ __all__ = [
     "selu",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_rng_state",
     "sgn",
     "short",
     "sigmoid",

@@ -114,6 +114,27 @@ def manual_seed(seed: int) -> Generator:
     return default_generator().manual_seed(seed)
 
 
+def get_rng_state() -> dict[str, Any]:
+    """The state of this thread's default generator, for a checkpoint.
+
+    >>> import tinygrad_lite as tg
+    >>> state = tg.get_rng_state()
+    >>> first = tg.rand(2)
+    >>> tg.set_rng_state(state)
+    >>> bool((tg.rand(2) == first).all())
+    True
+    """
+    return default_generator().get_state()
+
+
+def set_rng_state(new_state: dict[str, Any]) -> None:
+    """Continue from what `get_rng_state` returned.
+
+    Raises ValueError, before anything has changed, for something else.
+    """
+    default_generator().set_state(new_state)
+
+
 def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
     source = (generator or default_generator()).on(like)
