@@ -42,6 +42,11 @@ class IncompatibleKeys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
 
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
 
 class Module:
     """A part of a network: it holds parameters, buffers and other modules, and computes with them in `forward`.
@@ -213,8 +218,8 @@ class Module:
             self.__dict__[name] = value
             state_changed()
         else:
-            if isinstance(value, (bool, int, float, str)) and self.__dict__.get(name, value) != value:
-                state_changed()  # a setting of a layer, such as Dropout's p
+            if isinstance(value, (bool, int, float, str, tuple)) and self.__dict__.get(name, value) != value:
+                state_changed()  # a setting of a layer, such as Dropout's p or a stride
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:

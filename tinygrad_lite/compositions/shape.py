@@ -33,7 +33,10 @@ def axis_of(input: Array, dim: int) -> int:
 
     Raises IndexError for an axis that there is not.
     """
-    return range(builtins.max(len(input.shape), 1))[dim]
+    ndim = builtins.max(len(input.shape), 1)
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+    return dim % ndim
 
 
 def along(axis: int, part: Any) -> tuple[Any, ...]:
@@ -43,9 +46,9 @@ def along(axis: int, part: Any) -> tuple[Any, ...]:
 
 def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The axes from `start_dim` to `end_dim` as one; `input` itself if that is one axis already."""
+    start, end = axis_of(input, start_dim), axis_of(input, end_dim)
     if not input.shape:
         return ops.reshape(input, (1,))
-    start, end = (range(len(input.shape))[d] for d in (start_dim, end_dim))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if start == end:
