@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ..extras import require
+
 ROUNDS: Final = 3
 """How often all the addresses of a file are tried."""
 PAUSE = 2.0
@@ -42,12 +44,7 @@ def download(urls: Sequence[str], target: Path, check: Callable[[Path], object])
         ConnectionError: when none does, with the reason for each.
         ImportError: without the extra `data`.
     """
-    try:
-        import pooch
-        import requests
-        import tqdm  # noqa: F401 - pooch's progress bar
-    except ImportError as error:
-        raise ImportError(f'downloading needs {error.name}: pip install "tinygrad-lite[data]"') from error
+    pooch, requests, _ = (require(name, "data") for name in ("pooch", "requests", "tqdm"))  # pooch's bar is tqdm's
     # pooch's own chunks of 1 KiB make CIFAR-10 170,000 steps.
     fetch = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 16, timeout=TIMEOUT)
     reasons: dict[str, str] = {}

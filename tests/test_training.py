@@ -10,6 +10,8 @@ import subprocess
 import sys
 import termios
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +45,14 @@ def figures(folder: Path) -> list[tuple[float, ...]]:
 
 
 def test_dense_network_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    printed, folder = run(capsys, tmp_path, "--model", "mlp")
+    printed, folder = run(capsys, tmp_path, "--model", "mlp", "--epochs", "10")
     found = records(folder)
-    assert len(found) == PRESETS["mlp"].epochs
-    assert found[-1]["test_accuracy"] >= 0.93
+    assert len(found) == 10
+    assert found[-1]["test_accuracy"] >= 0.91
     assert f"test accuracy {found[-1]['test_accuracy']:.2%}" in printed
-    assert re.search(r"epoch  1/40  loss \d\.\d+  accuracy .*%  test loss .* images/s  \d+ s left", printed)
+    assert runs.HEADER in printed.splitlines()
+    assert re.search(r"^   1/10( +\d\.\d{4} +\d\d\.\d\d%){2} +[\d,]+ +\d:\d\d$", printed, re.MULTILINE)
+    assert max(map(len, printed.replace(str(tmp_path), "").splitlines())) < 80
     expected = {"config.json", "metrics.jsonl", "weights.safetensors", "checkpoint.safetensors", "curves.png",
                 "mistakes.png", "confusion.png", "samples.png", "derivation.png", "derivation.txt"}
     assert {path.name for path in folder.iterdir()} == expected
@@ -59,15 +63,15 @@ def test_dense_network_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixtur
     configuration = json.loads((folder / "config.json").read_text())
     assert configuration["hidden"] == list(PRESETS["mlp"].hidden)
     assert configuration["seed"] == 0
-    assert runs.settings_of(folder) == Settings(**{**vars(PRESETS["mlp"]), "out": tmp_path})
+    assert runs.settings_of(folder) == replace(PRESETS["mlp"], epochs=10, out=tmp_path)
 
 
 def test_convolutional_network_is_the_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    printed, folder = run(capsys, tmp_path, "--epochs", "2")
+    printed, folder = run(capsys, tmp_path, "--epochs", "1")
     assert "Conv2d(1, 16, kernel_size=(5, 5)" in printed
-    assert records(folder)[-1]["test_accuracy"] >= 0.9
+    assert records(folder)[-1]["test_accuracy"] >= 0.75
     assert (folder / "mistakes.png").stat().st_size > 10_000
-    assert "h1     = im2col(X)" in (folder / "derivation.txt").read_text()
+    assert re.search(r"= (max|relu)\(.*z1", (folder / "derivation.txt").read_text())
 
 
 def test_single_neuron_tells_one_digit_from_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +130,9 @@ def test_network_of_any_size() -> None:
         "MaxPool2d", "Flatten", "Linear"]
     assert tuple(deep(tg.zeros(2, 3, 32, 32)).shape) == (2, 10)
     with pytest.raises(ValueError, match="halve images of 4 x 4 to nothing"):
-        training.network(Settings(channels=((8, 1),) * 3), (1, 4, 4), 10)
+        training.network(Settings(channels=((8, 1),) * 3, kernel=3), (1, 4, 4), 10)
+    with pytest.raises(ValueError, match="kernels of 29 x 29 are larger than images of 28 x 28"):
+        training.network(Settings(kernel=29), (1, 28, 28), 10)
 
 
 # --- interruption and resuming ----------------------------------------------------------------------------------------
@@ -161,6 +167,10 @@ class _given:
         pass
 
 
+def _stop_at_once() -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(("options", "after"), [
     ({"model": "mlp", "hidden": (16,), "optimizer": "sgd", "schedule": "cosine"}, 30),
     ({"model": "mlp", "hidden": (16,), "optimizer": "adam", "lr": 1e-3, "schedule": "onecycle", "workers": 2}, 101),
@@ -174,6 +184,10 @@ def test_resuming_gives_the_bits_of_a_run_that_was_not_interrupted(
     whole = train(Settings(**common, out=tmp_path / "whole"))
     folder = interrupted(Settings(**common, out=tmp_path / "parts"), monkeypatch, after)
     assert not (folder / "weights.safetensors").exists()
+    with monkeypatch.context() as patch:  # and once more, after all epochs
+        patch.setattr(runs, "_write_weights", lambda trainer, file: _stop_at_once())
+        with pytest.raises(training.Interrupted, match="at once; go on from the last checkpoint with: python -m"):
+            runs.resume(folder, quiet=True)
     resumed = runs.resume(folder, quiet=True)
     assert figures(folder) == figures(whole.folder)
     assert (folder / "weights.safetensors").read_bytes() == (whole.folder / "weights.safetensors").read_bytes()
@@ -184,8 +198,11 @@ def test_more_epochs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     _, folder = run(capsys, tmp_path, *SMALL)
     assert main(["train", "--resume", str(folder)]) == 1
     assert "is finished: 2 epochs are done; ask for more with --epochs" in capsys.readouterr().err
+    assert main(["train", "--resume", str(folder), "--epochs", "1"]) == 1
+    assert "is finished: 2 epochs are done" in capsys.readouterr().err
     assert main(["train", "--resume", str(folder), "--epochs", "3"]) == 0
     assert len(records(folder)) == 3
+    assert runs.settings_of(folder).epochs == 3
     _, longer = run(capsys, tmp_path, *SMALL, "--epochs", "3")
     assert figures(folder) == figures(longer)
     assert main(["train", "--resume", str(folder), "--lr", "1"]) == 1
@@ -193,21 +210,55 @@ def test_more_epochs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     _, planned = run(capsys, tmp_path, *SMALL, "--schedule", "cosine")
     assert main(["train", "--resume", str(planned), "--epochs", "3"]) == 1
     assert "the schedule 'cosine'" in capsys.readouterr().err
-    assert main(["train", "--resume", str(tmp_path)]) == 1
-    assert "is no folder of a run: it has no config.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "change", "message"), [
+    ("config.json", lambda text: None, " is no folder of a run: it has no config.json"),
+    ("config.json", lambda text: text[:100], "/config.json is damaged: "),
+    ("config.json", lambda text: b"[3]", "/config.json is damaged: "),
+    ("config.json", lambda text: b"{}", "/config.json has no 'model': another version wrote it"),
+    ("config.json", lambda text: text.replace(b"mlp", b"rnn"), "model: expected one of cnn, mlp, neuron, got 'rnn'"),
+    ("config.json", lambda text: text.replace(b"0.1,", b"0.2,"), "was written with lr 0.1, but config.json says 0.2"),
+    ("checkpoint.safetensors", lambda text: None, " holds no checkpoint.safetensors to go on from"),
+    ("checkpoint.safetensors", lambda text: text[:-9], "is not a whole safetensors file: expected "),
+    ("checkpoint.safetensors", lambda text: text[:-9] + b"012345678", "is damaged or was changed by another program"),
+    ("checkpoint.safetensors", (lambda text: (Path("weights.safetensors")).read_bytes()), "is no checkpoint of a run"),
+])
+def test_a_folder_that_cannot_be_resumed(
+    name: str, change: Callable[[bytes], bytes | None], message: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, folder = run(capsys, tmp_path, *SMALL, "--epochs", "1")
+    monkeypatch.chdir(folder)
+    changed = change(Path(name).read_bytes())
+    Path(name).unlink() if changed is None else Path(name).write_bytes(changed)
+    assert main(["train", "--resume", str(folder), "--epochs", "2"]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_a_run_of_another_machine_is_resumed_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, folder = run(capsys, tmp_path, *SMALL, "--epochs", "1")
+    written = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(written.replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
+    assert main(["train", "--resume", str(folder), "--epochs", "2"]) == 0
+    assert capsys.readouterr().err == (
+        f"tinygrad_lite: {folder} was begun with numpy 1.0 (now {np.__version__}): the last digits may differ\n")
+    assert len(records(folder)) == 2
 
 
 def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tinygrad_lite", "train", "--out", str(tmp_path), *SMALL, "--epochs", "500"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        while not process.stdout.readline().startswith("epoch  2"):
+        while not process.stdout.readline().startswith("  2/500"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     (folder,) = tmp_path.iterdir()
     assert process.returncode == 130
-    assert re.search(r"interrupted (in|after) epoch \d+ of 500.*; go on with: python -m tinygrad_lite train --resume "
+    assert re.search(r"interrupted (in|before) epoch \d+ of 500.*; go on with: python -m tinygrad_lite train --resume "
                      + re.escape(str(folder)), said)
     assert len(records(folder)) >= 2
     assert len(tg.load(folder / "checkpoint.safetensors")["progress"]["records"]) == len(records(folder))
@@ -216,7 +267,7 @@ def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
 def test_progress_bar_in_a_terminal(tmp_path: Path) -> None:
     """A real terminal (a pseudo-terminal) on stderr: the bar with loss, accuracy, images/s and time left."""
     master, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (24, 120))
+    termios.tcsetwinsize(terminal, (24, 80))
     options = ["--epochs", "1", "--model", "mlp", "--batch-size", "1", "--hidden", "8", "--no-pictures",
                "--out", str(tmp_path)]
     command = [sys.executable, "-m", "tinygrad_lite", "train", *options]  # slow enough to be drawn
@@ -226,9 +277,9 @@ def test_progress_bar_in_a_terminal(tmp_path: Path) -> None:
     while chunk := _read(master):
         shown += chunk
     os.close(master)
-    expected = r"\repoch  1/1 .*\d%\|.*\| \d+/5000 \[.* images/s, .* left, loss \d\.\d{4}, accuracy \d\d\.\d\d%\]"
+    expected = r"\repoch 1/1 +\d+%\|.*\| \d\d:\d\d left, loss \d\.\d{4}, accuracy \d\d\.\d\d%, [\d,]+ images/s *\r"
     assert re.search(expected, shown.decode())
-    assert re.search(r"^epoch  1/1  loss .* test accuracy", finished.stdout, re.MULTILINE)
+    assert re.search(r"^    1/1   \d", finished.stdout, re.MULTILINE)
 
 
 def _read(terminal: int) -> bytes:
@@ -241,8 +292,12 @@ def _read(terminal: int) -> bytes:
 def test_divergence_is_an_error_with_step_rate_and_op(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *SMALL, "--lr", "1e30", "--quiet", "--out", str(tmp_path)]) == 1
     assert re.search(r"the loss is (nan|inf) in step \d+ of epoch 1 at learning rate 1e\+30: the (first infinite or "
-                     r"nan result is that of \w+, of shape .*|step before made \S+ infinite or nan); try a smaller",
-                     capsys.readouterr().err)
+                     r"nan result is that of \w+, of shape .*|step before made \S+ infinite or nan); try a smaller "
+                     r"--lr; the weights at that step are in .*diverged.safetensors\n$", capsys.readouterr().err)
+    (folder,) = tmp_path.iterdir()
+    weights = tg.load(folder / "diverged.safetensors")
+    assert [tuple(w.shape) for w in weights.values()] == [(16, 784), (16,), (10, 16), (10,)]
+    assert not (folder / "weights.safetensors").exists()
 
 
 def test_divergence_names_the_op() -> None:
@@ -272,12 +327,35 @@ def test_bad_arguments_are_named(arguments: list[str], message: str, capsys: pyt
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--model", "mlp", "--channels", "8"], "--channels means nothing with --model mlp, only with cnn"),
+    (["--model", "neuron", "--hidden", "8"], "--hidden means nothing with --model neuron, only with cnn and mlp"),
+    (["--optimizer", "adam", "--momentum", "0.5"], "--momentum means nothing with --optimizer adam, only with sgd"),
+    (["--shift", "28"], "shift: 28 pixels move images of 28 x 28 out of sight"),
+    (["--device", "abacus"], "unknown device 'abacus'"),
+])
+def test_options_that_do_not_go_together(arguments: list[str], message: str, tmp_path: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--out", str(tmp_path), *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"optimizer: expected one of sgd, nesterov, .*, got 'adamm'"):
+        Settings(optimizer="adamm")
+
+
 def test_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                          capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main(["train", "--out", str(tmp_path)]) == 1
-    assert 'pip install "tinygrad-lite[train]"' in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    for package in ("safetensors", "matplotlib", "tqdm"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, package, None)
+            patch.setattr(sys.stderr, "isatty", lambda: True)
+            assert main(["train", "--out", str(tmp_path)]) == 1
+        assert re.match(rf'tinygrad_lite: {package} is needed \(.*\): pip install "tinygrad-lite\[train\]"\n$',
+                        capsys.readouterr().err)
+        assert not list(tmp_path.iterdir())
 
 
 def test_missing_data_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

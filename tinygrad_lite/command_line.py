@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, machine
-from .networks import ACTIVATIONS, MODELS
 from .prediction import predict
 from .runs import latest, resume, train
-from .training import DATASETS, OPTIMIZERS, PRESETS, SCHEDULES, Diverged, Interrupted, Settings
+from .training import CHOICES, PRESETS, Diverged, Interrupted, Settings
+
+APPLIES: dict[str, tuple[str, Sequence[str]]] = {
+    **dict.fromkeys(("channels", "kernel", "batch_norm"), ("model", ("cnn",))),
+    **dict.fromkeys(("hidden", "activation", "dropout"), ("model", ("cnn", "mlp"))),
+    "digit": ("model", ("neuron",)), "momentum": ("optimizer", ("sgd", "nesterov", "rmsprop"))}
+"""Options that mean something only with some values of another one."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"tinygrad_lite {__version__}")
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _train_options(commands.add_parser(
-        "train", help="train a network on small images and write a folder of results",
+        "train", usage="%(prog)s [OPTION ...]", help="train a network on small images and write a folder of results",
         description="Train a network on small images and write a folder of results.",
         epilog="Defaults depend on the model: " + "; ".join(f"{name}: {_defaults(s)}" for name, s in PRESETS.items())))
 
@@ -43,35 +48,34 @@ def _train_options(t: argparse.ArgumentParser) -> None:
     def option(name: str, convert: Callable[[str], Any], text: str, **more: Any) -> None:
         t.add_argument(name, type=convert, default=argparse.SUPPRESS, help=text, **more)
 
-    def choice(name: str, among: Sequence[str], text: str) -> None:
-        t.add_argument(name, choices=among, default=argparse.SUPPRESS, help=text)
+    def choice(name: str, text: str) -> None:
+        t.add_argument(f"--{name}", choices=sorted(CHOICES[name]), default=argparse.SUPPRESS, help=text)
 
-    t.add_argument("--model", choices=MODELS, default=argparse.SUPPRESS,
-                   help="cnn: a convolutional network (default); mlp: a dense one; neuron: a single neuron that tells "
-                        "one class from the rest")
-    choice("--dataset", sorted(DATASETS), "digits: 6,000 embedded images of MNIST (default); the others are downloaded "
-                                          "once, or read from TINYGRAD_LITE_DATA")
+    choice("model", "cnn: a convolutional network (default); mlp: a dense one; neuron: a single neuron that tells one "
+                    "class from the rest")
+    choice("dataset", "digits: 6,000 embedded images of MNIST (default); the others are downloaded once, or read "
+                      "from TINYGRAD_LITE_DATA")
     option("--channels", _blocks, "cnn: blocks of convolutions and pooling, as in 16,32 or, with two convolutions in "
                                   "each, 32x2,64x2", metavar="BLOCKS")
     option("--kernel", _odd, "cnn: side of the convolutions' kernels, odd")
     t.add_argument("--batch-norm", action="store_true", default=argparse.SUPPRESS,
                    help="cnn: batch normalisation after each convolution")
     option("--hidden", _sizes, "hidden dense layers, as in 500,150; 0: none", metavar="SIZES")
-    choice("--activation", sorted(ACTIVATIONS), "of the hidden layers")
+    choice("activation", "of the hidden layers")
     option("--dropout", _fraction, "after each hidden dense layer, in [0, 1)")
     option("--digit", _natural, "neuron: the class that it tells from the rest (0)")
     option("--shift", _natural, "augmentation: move training images by up to so many pixels")
     t.add_argument("--flip", action="store_true", default=argparse.SUPPRESS,
                    help="augmentation: mirror half of the training images")
-    choice("--optimizer", sorted(OPTIMIZERS), "the rule that weights follow")
+    choice("optimizer", "the rule that weights follow")
     option("--lr", _positive, "learning rate")
     option("--momentum", _fraction, "of sgd, nesterov and rmsprop, in [0, 1)")
     option("--weight-decay", _not_negative, "L2 penalty")
-    choice("--schedule", sorted(SCHEDULES), "how the learning rate goes over the run")
+    choice("schedule", "how the learning rate goes over the run")
     option("--batch-size", _count, "examples per step")
     option("--epochs", _count, "passes over the training images")
     option("--seed", _natural, "of weights, order, augmentation and dropout")
-    choice("--dtype", ["float32", "float64"], "of weights and images")
+    choice("dtype", "of weights and images")
     option("--device", str, "cpu or cuda")
     option("--workers", _natural, "threads that prepare batches ahead of the training")
     option("--out", Path, "a folder for each run is made here (runs)", metavar="FOLDER")
@@ -97,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     try:
         _COMMANDS[options.pop("command")](options)
-    except (Diverged, ImportError, IndexError, OSError, RuntimeError, ValueError) as error:
+    except (Diverged, ImportError, IndexError, MemoryError, OSError, RuntimeError, ValueError) as error:
         print(f"tinygrad_lite: {error}", file=sys.stderr)
         return 1
     except (Interrupted, KeyboardInterrupt) as stop:
@@ -110,11 +114,20 @@ def _train(options: dict[str, Any]) -> None:
     folder = options.pop("resume")
     if folder is not None:
         if others := options.keys() - {"epochs", "quiet"}:
-            names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
+            names = ", ".join(map(_flag, sorted(others)))
             raise ValueError(f"--resume goes on with the settings of {folder}; {names} cannot be given beside it")
         resume(folder, **options)
     else:
-        train(replace(PRESETS[options.get("model", "cnn")], **options))
+        settings = replace(PRESETS[options.get("model", "cnn")], **options)
+        for name, (setting, values) in APPLIES.items():
+            if name in options and (chosen := getattr(settings, setting)) not in values:
+                raise ValueError(f"{_flag(name)} means nothing with {_flag(setting)} {chosen}, only with "
+                                 f"{' and '.join(values)}")
+        train(settings)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _predict(options: dict[str, Any]) -> None:

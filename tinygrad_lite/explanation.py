@@ -7,7 +7,6 @@ a textbook would name gets a name; the rest is put into the equations where it i
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from ._tensor import Tensor
 from .autograd import no_grad
 from .derivation import Batch, Derivation, derive
 from .expression import Expr, UnknownSizeError, agree
+from .extras import require
 from .notation import AXES, SUBSCRIPTS, symbol, tex, to_mathml, to_unicode
 from .program import LiveCall, Program, named_tensors, parameter_names, record
 from .source import write_source
@@ -186,7 +186,11 @@ class Explanation:
                 notes.append(f"{c} counts along axis {i}{examples}.")
         notes += [f"{name} is also used as a constant (detached); that use adds nothing to the gradients."
                   for name in d.detached]
-        return notes + [f"{name} sums to 1 in each example; this is used." for name in d.summing_to_one]
+        notes += [f"{name} sums to 1 in each example; this is used." for name in d.summing_to_one]
+        if d.occurring:
+            facts = [to_unicode(tex(e, d.names, d.loss)[0]).strip("[]") for e in d.occurring]
+            notes.append(f"{', '.join(facts)}: this is used.")
+        return notes
 
     def __str__(self) -> str:
         parts = [(title, [(to_unicode(left), to_unicode(right), shape) for left, right, shape in rows])
@@ -225,11 +229,8 @@ class Explanation:
 
         Raises ImportError, naming the command to run, where matplotlib is missing.
         """
-        try:
-            agg, figures, fonts = map(importlib.import_module, (
-                "matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.font_manager"))
-        except ImportError as error:
-            raise ImportError('save_picture needs matplotlib: pip install "tinygrad-lite[plots]"') from error
+        agg, figures, fonts = (require(f"matplotlib.{name}", "plots") for name in (
+            "backends.backend_agg", "figure", "font_manager"))
         canvas = agg.FigureCanvasAgg(figures.Figure(dpi=150))
         _draw(canvas, fonts.FontProperties, self._parts(), self._notes())
         canvas.figure.savefig(path, facecolor="white")

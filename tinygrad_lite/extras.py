@@ -1,4 +1,4 @@
-"""Packages that are installed only by those who want what they are for."""
+"""Packages that only those install who want what they are for: they are imported where they are used."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from types import ModuleType
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import a module that the extra `extra` installs.
+    """The module of that name, which the extra `extra` installs.
 
-    Raises ImportError that says how to install it.
+    Raises ImportError with the command that installs it.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f'{module.partition(".")[0]} is missing: pip install "tinygrad-lite[{extra}]"') from error
+        needed = module.partition(".")[0]
+        raise ImportError(f'{needed} is needed ({error}): pip install "tinygrad-lite[{extra}]"') from error

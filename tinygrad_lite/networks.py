@@ -45,9 +45,11 @@ def cnn(shape: Sequence[int], classes: int, channels: Sequence[tuple[int, int]],
     Each of `channels` is a block (width, depth): `depth` convolutions of that many channels, which keep the size, then
     max pooling, which halves it.  Dense layers of the sizes `hidden` follow.
 
-    Raises ValueError if the pooling leaves nothing of the image.
+    Raises ValueError for a kernel larger than the images, and if the pooling leaves nothing of them.
     """
     deep, height, width = shape
+    if kernel > max(height, width):
+        raise ValueError(f"kernels of {kernel} x {kernel} are larger than images of {height} x {width}")
     layers: list[nn.Module] = []
     for wide, depth in channels:
         for _ in range(depth):

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import json
 import math
 import os
@@ -30,6 +29,7 @@ import numpy as np
 
 from . import backend
 from ._tensor import Tensor
+from .extras import require
 
 try:
     import fcntl
@@ -75,7 +75,7 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
     >>> saved["epoch"], saved["optimizer"]["param_groups"][0]["lr"]
     (3, 0.1)
     """
-    package = _package("safetensors.numpy")
+    package = require("safetensors.numpy", "saving")
     writer = _Writer()
     try:
         structure = writer.encode(obj, ())
@@ -98,7 +98,7 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
     for one with a dtype that NumPy does not have (bfloat16); FileNotFoundError if there is none; ImportError, with the
     command, if safetensors is not installed.
     """
-    package = _package("safetensors")
+    package = require("safetensors", "saving")
     where = backend.named(map_location)
     file = Path(f).expanduser()
     with file.open("rb"):  # a missing file, a folder, no permission: Python says it best
@@ -134,13 +134,6 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
         return _decode(structure, arrays, where)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{file}: expected a structure that save writes, found {str(structure)[:80]}") from error
-
-
-def _package(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError('save and load need safetensors: pip install "tinygrad-lite[saving]"') from error
 
 
 # --- the structure ----------------------------------------------------------------------------------------------------
@@ -307,8 +300,10 @@ def _write(file: Path, data: bytes) -> None:
             if fcntl is None:
                 stream.close()  # Windows renames no open file
             temporary.replace(file)  # under the lock: until it has its name, it must not look like a stray
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # the disk is full: Python does not name the file
+            error.filename = str(file)
         raise
     with contextlib.suppress(OSError):  # some systems open or sync no folders
         folder = os.open(file.parent, os.O_RDONLY)

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -21,6 +21,7 @@ from .datasets import CIFAR10, MNIST, DataLoader, Digits, FashionMNIST
 from .datasets.transforms import Compose, RandomHorizontalFlip, RandomShift
 from .dtypes import int64
 from .explanation import Explanation, explain
+from .networks import ACTIVATIONS, MODELS
 from .ops import cat
 from .optim.lr_scheduler import (
     CosineAnnealingLR,
@@ -67,11 +68,15 @@ class Settings:
     pictures: bool = True
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Settings:
-        """The settings that `as_json` wrote."""
-        known = {f.name for f in fields(cls)}
-        made = {name: value for name, value in values.items() if name in known}
+        """The settings that `as_json` wrote; KeyError for a name that is missing, others are left out."""
+        made = {f.name: values[f.name] for f in fields(cls)}
         made |= {"channels": tuple((wide, depth) for wide, depth in made["channels"]),
                  "hidden": tuple(made["hidden"]), "out": Path(made["out"])}
         return cls(**made)
@@ -79,14 +84,6 @@ class Settings:
     def as_json(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
         return {**asdict(self), "out": str(self.out)}
-
-
-PRESETS = {
-    "cnn": Settings(),
-    "mlp": Settings(model="mlp", hidden=(256,), shift=0, lr=0.1, schedule="constant", epochs=40),
-    "neuron": Settings(model="neuron", hidden=(), dropout=0.0, shift=0, lr=0.1, schedule="constant", epochs=20),
-}
-"""The settings of each model unless others are asked for: they learn the embedded digits."""
 
 
 # --- what is learned --------------------------------------------------------------------------------------------------
@@ -182,6 +179,18 @@ SCHEDULES: dict[str, Callable[[optim.Optimizer, int], LRScheduler | ReduceLROnPl
 }
 """How the learning rate goes over a run of so many steps."""
 
+CHOICES: dict[str, Collection[str]] = {
+    "model": MODELS, "dataset": DATASETS, "activation": ACTIVATIONS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES,
+    "dtype": ("float32", "float64")}
+"""The settings that are one of a few names."""
+
+PRESETS = {
+    "cnn": Settings(),
+    "mlp": Settings(model="mlp", hidden=(256,), shift=0, lr=0.1, schedule="constant", epochs=40),
+    "neuron": Settings(model="neuron", hidden=(), dropout=0.0, shift=0, lr=0.1, schedule="constant", epochs=20),
+}
+"""The settings of each model unless others are asked for: they learn the embedded digits."""
+
 
 # --- training ---------------------------------------------------------------------------------------------------------
 
@@ -208,6 +217,11 @@ class Tally:
         self.loss_sum += loss * count
         self.right += right
         self.seen += count
+
+    @property
+    def speed(self) -> int:
+        """Images per second so far."""
+        return round(self.seen / self.seconds) if self.seconds else 0
 
     @property
     def loss(self) -> float:
@@ -256,6 +270,8 @@ class Trainer:
         manual_seed(s.seed)
         self.training, self.test = dataset(s, train=True), dataset(s, train=False)
         self.shape = tuple(self.training[0][0].shape)
+        if s.shift >= min(self.shape[1:]):
+            raise ValueError(f"shift: {s.shift} pixels move images of {self.shape[1]} x {self.shape[2]} out of sight")
         self.task = task(s, self.training)
         self.model = network(s, self.shape, len(self.task.classes)).to(s.dtype).to(s.device)
         self.optimizer = OPTIMIZERS[s.optimizer](self.model.parameters(), s)
@@ -287,16 +303,17 @@ class Trainer:
         default_generator().set_state(state["generator"])
         self.progress = Progress(state["progress"]["records"], Tally(**state["progress"]["tally"]))
 
-    def epoch(self, batches: Callable[[DataLoader, Progress], Iterator[Any]],
-              stop: threading.Event) -> dict[str, float]:
+    def epoch(self, batches: Iterable[Any], stop: threading.Event) -> dict[str, float]:
         """One pass over the training images, or the rest of one, and a look at the test images; returns the record.
+
+        `batches` is the loader, or what gives its batches and shows them on their way.
 
         Raises Interrupted after the step in which `stop` was set, and Diverged where the loss is not finite.
         """
         tally, begun = self.progress.tally, time.perf_counter()
         before = tally.seconds
         self.model.train()
-        for images, labels in batches(self.loader, self.progress):
+        for images, labels in batches:
             loss, right = self.step(images, labels)
             tally.add(loss, right, len(labels))
             tally.seconds = before + time.perf_counter() - begun
@@ -307,7 +324,7 @@ class Trainer:
             self.schedule.step(tally.loss)
         record = {
             "epoch": self.progress.epoch, "loss": tally.loss, "accuracy": tally.accuracy, "test_loss": found.loss,
-            "test_accuracy": found.accuracy, "lr": self.lr, "images_per_second": round(tally.seen / tally.seconds),
+            "test_accuracy": found.accuracy, "lr": self.lr, "images_per_second": tally.speed,
             "seconds": tally.seconds}
         self.progress.records.append(record)
         self.progress.tally = Tally()
