@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .. import backend, dtypes
 from ..graph import Array
 from ..operation import op
 from .functions import log, sigmoid
@@ -127,7 +128,7 @@ def _(g, input):
 @op(tex=r"\operatorname{{sign}}({input})")
 def sign(input: Array) -> Array:
     """-1, 0 or 1, and 0 for nan (NumPy: nan), so that abs lets no gradient through there; its derivative is 0."""
-    return np.greater(input, 0).astype(input.dtype) - (input < 0)
+    return (np.greater(input, 0).astype(dtypes.int8) - np.less(input, 0)).astype(input.dtype)
 
 
 @sign.vjp("input")
@@ -294,7 +295,7 @@ def where(condition: Array, input: Array, other: Array) -> Array:
     """
     if condition.__class__ is not bool and condition.dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got one of dtype {condition.dtype}")
-    return np.where(condition, input, other)
+    return backend.where(condition, input, other)
 
 
 @where.vjp("input")
