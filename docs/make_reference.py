@@ -90,7 +90,8 @@ def signature(x: Any) -> str:
     except (TypeError, ValueError):
         return ""
     plain = [p.replace(annotation=p.empty) for p in found.parameters.values() if p.name != "self"]
-    return str(found.replace(parameters=plain, return_annotation=found.empty)).replace("<no default>", "...")
+    text = str(found.replace(parameters=plain, return_annotation=found.empty)).replace("<no default>", "...")
+    return re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)  # a function by its name, not by its address
 
 
 def markdown(text: str) -> str:

@@ -10,7 +10,7 @@ from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
 from .elementwise import minimum, where
-from .functions import erf, exp, sigmoid, tanh
+from .functions import at_least, at_most, erf, exp, sigmoid, tanh
 from .logic import positive
 from .reduce import axis_of, in_float32, logsumexp, sum
 
@@ -18,7 +18,7 @@ from .reduce import axis_of, in_float32, logsumexp, sum
 @op(tex=r"\max(0, {input})")
 def relu(input: Array) -> Array:
     """max(input, 0); the derivative at 0 is 0, and at nan 1, as in PyTorch."""
-    return np.maximum(input, 0)
+    return at_least(input, 0)
 
 
 @relu.vjp("input")
@@ -31,7 +31,7 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Array:
     """max(input, 0) + negative_slope * min(input, 0); the derivative at 0 is the slope."""
     if 0 < negative_slope <= 1:
         return np.maximum(input, negative_slope * input)
-    return np.maximum(input, 0) + negative_slope * np.minimum(input, 0)
+    return at_least(input, 0) + negative_slope * at_most(input, 0)
 
 
 @leaky_relu.vjp("input")
@@ -46,9 +46,9 @@ def elu(input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float
     ELU, SELU and CELU are this with their constants, and the names of those are ATen's.
     Source: Clevert and others, Fast and accurate deep network learning by exponential linear units, ICLR 2016.
     """
-    curve = np.expm1(input_scale * np.minimum(input, 0))
+    curve = np.expm1(input_scale * at_most(input, 0))
     curve *= alpha * scale
-    curve += scale * np.maximum(input, 0)
+    curve += scale * at_least(input, 0)
     return curve
 
 
@@ -127,7 +127,7 @@ def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     Beyond 5 times the item size (see `sigmoid`) the two are equal in that dtype, so nothing overflows.
     """
     scaled, limit = beta * input, 5 * input.dtype.itemsize
-    curve = np.maximum(np.log1p(np.exp(np.minimum(scaled, limit))), scaled)
+    curve = np.maximum(np.log1p(np.exp(at_most(scaled, limit))), scaled)
     return (curve if threshold >= limit else np.where(scaled > threshold, scaled, curve)) / beta
 
 
@@ -177,6 +177,8 @@ def _(g, y, dim):
 def log_softmax(input: Array, dim: int = -1) -> Array:
     """input - log(sum(e ** input)) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
+    if not input.size:  # the logarithm of a sum of nothing would warn
+        return input
     shifted = lowered(input, axis)
     return shifted - np.log(add_reduce(np.exp(shifted), axis, None, None, True))
 

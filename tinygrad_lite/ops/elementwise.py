@@ -9,7 +9,7 @@ import numpy as np
 from .. import backend, dtypes
 from ..graph import Array
 from ..operation import op
-from .functions import log, sigmoid
+from .functions import at_least, at_most, log, sigmoid
 from .logic import isfinite
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def _(g, input, other):
 @op(tex=r"\max({input}, {other})")
 def maximum(input: Array, other: Array) -> Array:
     """The larger of two, elementwise; where they are equal each gets half of the gradient."""
-    return np.maximum(input, other)
+    return at_least(input, other)
 
 
 @maximum.vjp("input")
@@ -235,7 +235,7 @@ def _(g, input, other):
 @op(tex=r"\min({input}, {other})")
 def minimum(input: Array, other: Array) -> Array:
     """The smaller of two, elementwise; where they are equal each gets half of the gradient."""
-    return np.minimum(input, other)
+    return at_most(input, other)
 
 
 @minimum.vjp("input")
@@ -262,8 +262,8 @@ def clamp(input: Array, min: Array | None = None, max: Array | None = None) -> A
     if min is None and max is None:
         raise ValueError("clamp: at least one of min and max must not be None")
     if min is not None:
-        input = np.maximum(input, min)
-    return input if max is None else np.minimum(input, max)
+        input = at_least(input, min)
+    return input if max is None else at_most(input, max)
 
 
 @clamp.vjp("input")

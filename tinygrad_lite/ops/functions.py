@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from .. import dtypes
 from ..graph import Array
 from ..operation import op
+
+
+LARGE = 2**12
+"""From here on `np.clip`, which costs 1 us more to call, is faster than `np.maximum` with a number."""
+
+
+def at_least(input: Array, bound: Any) -> Array:
+    """np.maximum(input, bound): where `bound` is a number a third of the time, because np.clip uses vector
+    instructions for it.
+    """
+    return np.clip(input, bound, math.inf) if _clips(input, bound) else np.maximum(input, bound)
+
+
+def at_most(input: Array, bound: Any) -> Array:
+    """np.minimum(input, bound), likewise."""
+    return np.clip(input, -math.inf, bound) if _clips(input, bound) else np.minimum(input, bound)
+
+
+def _clips(input: Array, bound: Any) -> bool:
+    return bound.__class__ in (int, float) and np.size(input) >= LARGE and input.dtype.kind == "f"
 
 
 @op(tex=r"e^{{{input}}}", promotion="float")
@@ -260,7 +281,7 @@ def sigmoid(input: Array) -> Array:
     It is computed as e ** input / (1 + e ** input).  Beyond 10, 20, 40 for float16, 32, 64 (5 times the item size) the
     result is 1 in that dtype, and e ** input still far from overflow.
     """
-    e = np.exp(np.minimum(input, 5 * input.dtype.itemsize))
+    e = np.exp(at_most(input, 5 * input.dtype.itemsize))
     e /= 1 + e
     return e
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
+from ..walk import expand
 from .reduce import in_float32
-from .shape import expand, reshape, transpose
+from .shape import reshape, transpose
 
 
 @op(tex=r"{input} {other}")

@@ -17,7 +17,7 @@ from ..operation import op
 from ..walk import add_reduce
 from .activation import log_softmax, lowered, softmax
 from .elementwise import clamp
-from .functions import log, sigmoid
+from .functions import at_least, log, sigmoid
 from .indexing import along
 from .reduce import in_float32, mean, shared, sum, unreduce
 
@@ -134,7 +134,7 @@ def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str
     check_floating("binary_cross_entropy_with_logits", input)
     if np.shape(target) != input.shape:
         raise ValueError(f"target must have the shape of input, {input.shape}; got {np.shape(target)}")
-    loss = np.maximum(input, 0) - input * target + np.log1p(np.exp(-np.abs(input)))
+    loss = at_least(input, 0) - input * target + np.log1p(np.exp(-np.abs(input)))
     return reduced(loss, reduction)
 
 
@@ -167,7 +167,7 @@ def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -
     if not np.all((input >= 0) & (input <= 1)):
         raise RuntimeError("all elements of input should be between 0 and 1")
     with np.errstate(divide="ignore"):
-        loss = (target - 1) * np.maximum(np.log1p(-input), -100) - target * np.maximum(np.log(input), -100)
+        loss = (target - 1) * at_least(np.log1p(-input), -100) - target * at_least(np.log(input), -100)
     return reduced(loss, reduction)
 
 

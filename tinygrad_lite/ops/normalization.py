@@ -8,10 +8,9 @@ import numpy as np
 
 from .. import dtypes
 from ..graph import Array
-from ..operation import op
+from ..operation import op, to_dtype
 from .functions import sqrt
 from .reduce import count_of, in_float32, mean, sum
-from .shape import to_dtype
 
 
 def sum_of_products(input, other, dim):

@@ -16,13 +16,13 @@ import numpy as np
 
 from .. import dtypes
 from ..graph import Array
-from ..operation import op
+from ..operation import op, to_dtype
 from ..walk import add_reduce, total
 from .elementwise import abs, sign, where
 from .functions import exp
 from .indexing import getitem
 from .logic import same
-from .shape import cat, flip, reshape, to_dtype
+from .shape import cat, flip, reshape
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -173,7 +173,7 @@ def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
     axis = axis_of(dim, input.ndim)
     if not input.size:  # over no elements the sum is 0, its logarithm -inf
-        return np.log(add_reduce(input, axis, None, None, keepdim))
+        return add_reduce(input, axis, None, None, keepdim) - np.inf
     largest = np.max(input, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
     result = np.log(add_reduce(np.exp(input - largest), axis, None, None, True)) + largest
@@ -397,7 +397,7 @@ def median(input: Array) -> Array:
     Elements that tie share the gradient evenly.
     """
     if not input.size:
-        return np.full((), np.nan, input.dtype, like=input)
+        return np.full_like(input, np.nan, shape=())
     ordered = np.sort(input.reshape(-1))
     last = ordered[-1]
     return np.where(last == last, ordered[(len(ordered) - 1) // 2], last)

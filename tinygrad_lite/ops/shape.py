@@ -9,12 +9,8 @@ import numpy as np
 
 from .. import backend
 from ..graph import Array
-from ..operation import op, to_dtype
-from ..walk import clone, expand, sum_to
+from ..operation import op
 from .elementwise import where
-
-__all__ = ["cat", "clone", "copy_to", "diagonal", "diagonal_backward", "expand", "flip", "pad", "permute", "reshape",
-           "roll", "sum_to", "to_device", "to_dtype", "transpose", "tril", "triu", "unfold", "unfold_backward"]
 
 
 @op(tex=r"{input}", promotion="none", view=True)
