@@ -198,6 +198,15 @@ def test_grad_outputs_of_gradgradcheck() -> None:
         gradgradcheck(lambda x: x**3, x, (weight, weight))
 
 
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_numbers_and_empty_tensors(fast_mode: bool) -> None:
+    """Inputs and outputs without axes, and without elements."""
+    for x in (leaf(), leaf(0, 3), leaf(2, 3)):
+        assert gradcheck(lambda x: (x**3).sum(), x, fast_mode=fast_mode)
+        assert gradgradcheck(lambda x: (x**3).sum(), x, fast_mode=fast_mode)
+        assert gradgradcheck(lambda x: (x**3).sum(), x, gen_non_contig_grad_outputs=True, fast_mode=fast_mode)
+
+
 def test_grad_dtypes() -> None:
     assert gradcheck(lambda x: x.double() * 2, leaf(2), check_grad_dtypes=True)
 

@@ -782,7 +782,13 @@ class Tensor(graph.Tensor):
         return inplace.write(self, ops.copy_to(self, source))
 
     def fill_(self, value: Any) -> Self:
-        """Overwrite all elements with `value`; return self."""
+        """Overwrite all elements with `value`, a number or a tensor without axes; return self.
+
+        Raises RuntimeError for a tensor with axes: `copy_` broadcasts.
+        """
+        if getattr(value, "ndim", 0):
+            raise RuntimeError("fill_ only supports 0-dimension value tensor but got tensor with "
+                               f"{value.ndim} dimensions. Use copy_ instead.")
         return self.copy_(value)
 
     def zero_(self) -> Self:

@@ -117,7 +117,7 @@ def _outputs(func: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
 
 def _random_like(y: Any, random: np.random.Generator, non_contiguous: bool) -> Tensor:
     """Random numbers in the shape, dtype and memory of y."""
-    array = random.standard_normal((*y.shape, 2)).astype(y.dtype)[..., 0]  # every other element
+    array = np.asarray(random.standard_normal((*y.shape, 2)).astype(y.dtype)[..., 0])  # every other element
     if not non_contiguous:
         array = array.copy()
     return Tensor(backend.transfer(array, backend.of(y.array))).requires_grad_()
@@ -140,7 +140,7 @@ class _Check:
                 warnings.warn(f"Input #{i} requires gradient and is not a double precision floating point ({x.dtype}). "
                               "This check will likely fail if all the inputs are not of double precision; use "
                               "x.double().", stacklevel=4)
-            if any(s == 0 and n > 1 for s, n in zip(x.array.strides, x.array.shape, strict=True)):
+            if x.array.size and any(s == 0 and n > 1 for s, n in zip(x.array.strides, x.array.shape, strict=True)):
                 raise ValueError(f"The {i}th input has a dimension with stride 0: several elements share one memory "
                                  "location. Make it x.clone() before calling gradcheck.")
 
@@ -257,7 +257,7 @@ class _Check:
         x = self.inputs[i].array
         kept = x.copy()
         try:
-            x[...] += backend.transfer((sign * self.eps * direction).astype(x.dtype), backend.of(x))
+            x[...] += backend.transfer(np.asarray(sign * self.eps * direction, x.dtype), backend.of(x))
             return _host(_outputs(self.func, self.inputs)[o]).copy()
         finally:
             x[...] = kept

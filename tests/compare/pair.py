@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 import tinygrad_lite as tg
+from tests.function_cases import derivatives as derivatives
 
 Array = NDArray[Any]
 
@@ -72,34 +73,3 @@ def assert_same(ours: Any, theirs: Any, what: str = "value") -> None:
         np.testing.assert_allclose(array_of(ours), array_of(theirs), tolerance, tolerance, err_msg=what)
     else:
         assert ours == theirs, what
-
-
-def scalar_of(result: Any, smooth: bool) -> Any:
-    """A scalar that depends on each element of the (floating) results in its own way, so that no mix-up cancels out.
-
-    A `smooth` one is not linear either, so that ops that are linear have a second derivative to get wrong.
-    """
-    total: Any = 0
-    for k, y in enumerate(result if isinstance(result, tuple) else (result,)):
-        if "float" in str(y.dtype):
-            library = OURS if isinstance(y, tg.Tensor) else THEIRS
-            count = int(np.prod(tuple(y.shape)))
-            weights = np.cos(np.arange(1.0, count + 1) + k).reshape(tuple(y.shape)).astype(dtype_of(y))
-            total = total + (library.new(weights) * y).sum()
-            total = total + 0.25 * (y * y).sum() if smooth else total
-    return total
-
-
-def derivatives(library: Any, result: Any, leaves: Sequence[Any], order: int = 2, smooth: bool = True) -> list[Any]:
-    """The gradients of `scalar_of(result)` at the leaves, then those of a scalar made of these, and so on."""
-    found: list[Any] = []
-    total = scalar_of(result, smooth)
-    for _ in range(order):
-        if not getattr(total, "requires_grad", False):
-            found += [library.T.zeros_like(x) for x in leaves]
-            continue
-        gradients = library.grad(total, leaves, create_graph=True, allow_unused=True)
-        gradients = [library.T.zeros_like(x) if g is None else g for g, x in zip(gradients, leaves, strict=True)]
-        found += gradients
-        total = scalar_of(tuple(gradients), smooth=False)
-    return found

@@ -1,16 +1,12 @@
 """Every op: values, dtypes, first and second derivatives and errors, as PyTorch has them.
 
-The cases are lines of `tables/*.txt`, `expression ; a ; b ; c`: evaluated in both libraries, with T the library and F
-its functional part, on operands described by Python: (2, 3) is normal numbers in that shape, a list or number is
-itself, and so on (`spec`).
+The cases are the lines of `tables/*.txt` (tests/function_cases.py says how they are read), evaluated in both libraries.
 """
 
 from __future__ import annotations
 
 import itertools
 import operator
-import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,70 +15,15 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from .pair import BOTH, Array, assert_same, attempt, derivatives
+from tests.function_cases import SECTIONS, lines, operands, run, strided
 
-TABLES = Path(__file__).parent / "tables"
-SECTIONS = {
-    "[smooth]": "values, first and second derivatives",
-    "[subgradients]": "where a function has no derivative, or an infinite one: first order only, for PyTorch's second "
-                      "ones are accidents there",
-    "[discrete]": "no derivative: values and dtypes only",
-    "[errors]": "both raise",
-}
+from .pair import BOTH, Array, assert_same, attempt
+
+each_line = {section: pytest.mark.parametrize("line", lines(section).values(), ids=lines(section).keys())
+             for section in SECTIONS}
 
 
-def lines(section: str) -> list[Any]:
-    """The lines of a section of all tables."""
-    found = []
-    for path in sorted(TABLES.glob("*.txt")):
-        here = None
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line in SECTIONS:
-                here = line
-            elif line.strip() and not line.startswith("#") and here == f"[{section}]":
-                found.append(pytest.param(line, id=f"{path.stem}: {line}"))
-    return found
-
-
-def operands(line: str) -> tuple[str, list[Array]]:
-    """The expression of a line, and its operands as NumPy arrays, the same ones at every call."""
-    expression, *specs = (part.strip() for part in line.split(" ; "))
-    rng = np.random.default_rng(zlib.crc32(line.encode()))
-
-    def normal(*shape: int) -> Array:
-        return np.asarray(rng.standard_normal(shape))
-
-    spec = {
-        "normal": normal,
-        "pos": lambda *shape: np.abs(normal(*shape)) + 0.5,
-        "neg": lambda *shape: -np.abs(normal(*shape)) - 0.5,
-        "prob": lambda *shape: np.asarray(rng.random(shape)),
-        "ints": lambda high, *shape: np.asarray(rng.integers(min(high, 0), max(high, 1), shape)),
-        "bools": lambda *shape: np.asarray(rng.random(shape) < 0.5),
-        "INF": np.inf,
-        "NAN": np.nan,
-    }
-    values = [eval(text, spec) for text in specs]
-    return expression, [normal(*v) if isinstance(v, tuple) else np.asarray(v) for v in values]
-
-
-def strided(x: Array) -> Array:
-    """The same values in memory with gaps and in another order."""
-    return np.asarray(np.stack([x.T, x.T], -1)[..., 0].T)
-
-
-def run(library: Any, expression: str, arrays: list[Array], order: int, smooth: bool = True) -> Any:
-    """The value of the expression, or with an `order` the list of the value and the derivatives up to that order."""
-    leaves = [library.new(x) for x in arrays]
-    names = dict(zip("abcdefgh", leaves, strict=False))
-    floating = [x.requires_grad_() for x in leaves if x.is_floating_point()] if order else []
-    result = eval(expression, {"T": library.T, "F": library.F}, names)
-    if not order:
-        return result
-    return [result, *derivatives(library, result, floating, order, smooth)]
-
-
-@pytest.mark.parametrize("line", lines("smooth"))
+@each_line["smooth"]
 def test_values_and_two_derivatives(line: str) -> None:
     expression, arrays = operands(line)
     for layout in (np.ascontiguousarray, strided):
@@ -93,7 +34,7 @@ def test_values_and_two_derivatives(line: str) -> None:
         assert_same(ours, theirs)
 
 
-@pytest.mark.parametrize("line", lines("subgradients"))
+@each_line["subgradients"]
 def test_where_there_is_no_derivative(line: str) -> None:
     expression, arrays = operands(line)
     ours, theirs = (attempt(run, library, expression, arrays, 1, False) for library in BOTH)
@@ -101,7 +42,7 @@ def test_where_there_is_no_derivative(line: str) -> None:
     assert_same(ours, theirs)
 
 
-@pytest.mark.parametrize("line", lines("discrete"))
+@each_line["discrete"]
 def test_values_and_dtypes(line: str) -> None:
     expression, arrays = operands(line)
     ours, theirs = (attempt(run, library, expression, arrays, 0) for library in BOTH)
@@ -109,7 +50,7 @@ def test_values_and_dtypes(line: str) -> None:
     assert_same(ours, theirs)
 
 
-@pytest.mark.parametrize("line", lines("errors"))
+@each_line["errors"]
 def test_errors(line: str) -> None:
     expression, arrays = operands(line)
     ours, theirs = (attempt(run, library, expression, arrays, 0) for library in BOTH)
