@@ -149,7 +149,7 @@ def where(condition: Any, input: Any, other: Any) -> Any:
     `np.where` branches at each element, which costs ten times as much as all else where a processor cannot guess the
     condition: for larger arrays on the host the bits are computed, other + (input - other) * condition.
     """
-    if np.size(condition) < 2**13 or of(condition) is not numpy:
+    if getattr(condition, "size", 1) < 2**13 or of(condition) is not numpy:
         return np.where(condition, input, other)
     dtype = np.result_type(input, other)
     integer = f"u{dtype.itemsize}"

@@ -438,6 +438,11 @@ class Tracer:
             target = self.buffer(np.dot(left.example, right.example))
             self.instructions.append(Instruction(np.dot, (left, right, OUT), target.slot))
             return target
+        if function is np.clip and len(args) == 3 and not options and isinstance(args[0], Traced):
+            given = tuple(map(bare, args))
+            target = self.buffer(np.clip(*map(example_of, given)))
+            self.instructions.append(Instruction(np.clip, (*given, OUT), target.slot, elementwise=True))
+            return target
         if function in (np.empty_like, np.zeros_like) and len(args) == 1 and not options:
             target = self.buffer(np.empty_like(args[0].slot.example))
             return target if function is np.empty_like else self.copy(0, target)
