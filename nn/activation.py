@@ -6,8 +6,7 @@ With `inplace` a function overwrites its input and returns it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from .._tensor import Tensor
 from ..creation import full
 from ..ops.loss import one_hot_along
 from ..random import Generator, draw
-from .module import Module, Parameter
+from .module import FunctionModule, Module, Parameter
 
 
 def put(input: Any, result: Any, inplace: bool) -> Any:
@@ -25,21 +24,7 @@ def put(input: Any, result: Any, inplace: bool) -> Any:
     return in_place.write(input, result) if inplace else result
 
 
-class _Activation(Module):
-    """A module that calls one function with its settings, which are its attributes."""
-
-    function: ClassVar[Callable[..., Any]]
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__()
-        self._settings = tuple(settings)
-        for name, value in settings.items():
-            setattr(self, name, value)
-
-    def forward(self, input: Any) -> Any:
-        """The function of the input."""
-        return type(self).function(input, **{name: getattr(self, name) for name in self._settings})
-
+class _Activation(FunctionModule):
     def extra_repr(self) -> str:
         """The settings, and `inplace=True` if so."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._settings

@@ -11,7 +11,7 @@ from ..creation import empty
 from ..ops.convolution import conv_size
 from ..random import Generator
 from . import init
-from .module import Module, Parameter
+from .module import FunctionModule, Module, Parameter
 from .padding import pad
 
 Size: TypeAlias = int | Sequence[int]
@@ -451,7 +451,7 @@ class ConvTranspose3d(_ConvTranspose):
     ndim = 3
 
 
-class Unfold(Module):
+class Unfold(FunctionModule):
     """`functional.unfold`.
 
     >>> import tinygrad_lite as tg
@@ -459,21 +459,13 @@ class Unfold(Module):
     (2, 45, 16)
     """
 
+    function = staticmethod(unfold)
+
     def __init__(self, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1) -> None:
-        super().__init__()
-        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
-
-    def forward(self, input: Any) -> Any:
-        """The windows of the input as columns."""
-        return unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        """`kernel_size=3, dilation=1, padding=1, stride=1`."""
-        return (f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, "
-                f"stride={self.stride}")
+        super().__init__(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
 
 
-class Fold(Module):
+class Fold(FunctionModule):
     """`functional.fold`.
 
     >>> import tinygrad_lite as tg
@@ -481,17 +473,9 @@ class Fold(Module):
     (2, 3, 4, 4)
     """
 
+    function = staticmethod(fold)
+
     def __init__(self, output_size: Size, kernel_size: Size, dilation: Size = 1, padding: Size = 0,
                  stride: Size = 1) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
-
-    def forward(self, input: Any) -> Any:
-        """Images made of the columns of the input."""
-        return fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        """`output_size=(4, 4), kernel_size=2, dilation=1, padding=0, stride=2`."""
-        return (f"output_size={self.output_size}, kernel_size={self.kernel_size}, dilation={self.dilation}, "
-                f"padding={self.padding}, stride={self.stride}")
+        super().__init__(output_size=output_size, kernel_size=kernel_size, dilation=dilation, padding=padding,
+                         stride=stride)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..compositions import norm
-from .module import Module
+from .module import FunctionModule, Module
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
@@ -53,13 +53,11 @@ def at_least(length: Any, eps: float) -> Any:
     return length + (ops.clamp(constant, eps) - constant)
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(FunctionModule):
     """sum(x1 * x2) / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
 
-    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
-        super().__init__()
-        self.dim, self.eps = dim, eps
+    function = staticmethod(cosine_similarity)
+    unprinted = frozenset({"dim", "eps"})
 
-    def forward(self, x1: Any, x2: Any) -> Any:
-        """cosine_similarity(x1, x2)."""
-        return cosine_similarity(x1, x2, self.dim, self.eps)
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__(dim=dim, eps=eps)

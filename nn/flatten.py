@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from .module import Module
+from ..compositions import flatten, unflatten
+from .module import FunctionModule, Module
 
 
-class Flatten(Module):
+class Flatten(FunctionModule):
     """The axes from `start_dim` to `end_dim` as one; by default all but the first, which counts the examples.
 
     >>> import tinygrad_lite as tg
@@ -17,18 +17,10 @@ class Flatten(Module):
     (64, 784)
     """
 
+    function = staticmethod(flatten)
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
-
-    def forward(self, input: Any) -> Any:
-        """`input.flatten(start_dim, end_dim)`."""
-        return input.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """`start_dim=1, end_dim=-1`."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+        super().__init__(start_dim=start_dim, end_dim=end_dim)
 
 
 class Unflatten(Module):
@@ -58,19 +50,7 @@ class Unflatten(Module):
 
         Raises IndexError for an axis that there is not, and ValueError or RuntimeError if the sizes do not fit.
         """
-        rank, sizes = len(input.shape), self.unflattened_size
-        if not -rank <= self.dim < rank:
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], "
-                             f"but got {self.dim})")
-        dim = self.dim % rank
-        known = math.prod(size for size in sizes if size != -1)
-        here = input.shape[dim]
-        if not sizes:
-            raise RuntimeError("unflatten: sizes must be non-empty")
-        if -1 not in sizes and known != here:
-            raise RuntimeError(f"unflatten: Provided sizes {[*sizes]} don't multiply up to the size of dim {dim} "
-                               f"({here}) in the input tensor")
-        return input.reshape((*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
+        return unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         """`dim=1, unflattened_size=(1, 28, 28)`."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -19,24 +18,18 @@ from .. import ops
 from ..ops.loss import check_floating, check_reduction, class_dim, one_hot_along, reduced
 from .activation import logsigmoid
 from .distance import at_least, pairwise_distance
-from .module import Module
+from .module import FunctionModule
 
 
-class _Loss(Module):
-    """A module that calls one function with its settings, which are its attributes, and `reduction`."""
-
-    function: ClassVar[Callable[..., Any]]
+class _Loss(FunctionModule):
+    reduction: str
 
     def __init__(self, *, reduction: str = "mean", **settings: Any) -> None:
-        super().__init__()
-        self._settings = (*settings, "reduction")
-        self.reduction = reduction
-        for name, value in settings.items():
-            setattr(self, name, value)
+        super().__init__(**settings, reduction=reduction)
 
-    def forward(self, *operands: Any) -> Any:
-        """The loss."""
-        return type(self).function(*operands, **{name: getattr(self, name) for name in self._settings})
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
 
 
 class _Weighted(_Loss):

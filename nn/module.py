@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -492,3 +492,28 @@ class Module:
             return f"{name}({extra})"
         return f"{name}(\n  " + "\n  ".join(lines + children) + "\n)"
 
+
+class FunctionModule(Module):
+    """What modules share that call one `function` with settings, which are their attributes.
+
+    A subclass names the function and hands the settings on, under the names of its arguments, in the order in which
+    they are printed.
+    """
+
+    function: ClassVar[Callable[..., Any]]
+    unprinted: ClassVar[frozenset[str]] = frozenset()
+    """The settings that PyTorch does not print."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self._settings = tuple(settings)
+        for name, value in settings.items():
+            setattr(self, name, value)
+
+    def forward(self, *operands: Any, **named: Any) -> Any:
+        """The function of the operands."""
+        return type(self).function(*operands, **named, **{name: getattr(self, name) for name in self._settings})
+
+    def extra_repr(self) -> str:
+        """The settings, `kernel_size=2, stride=2`."""
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._settings if name not in self.unprinted)

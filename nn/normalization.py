@@ -14,7 +14,7 @@ from ..creation import ones, zeros
 from ..graph import Array, live
 from ..operation import update
 from . import init
-from .module import Module, Parameter
+from .module import FunctionModule, Module, Parameter
 
 
 def over_last(input: Any, normalized_shape: Sequence[int], parameters: dict[str, Any]) -> range:
@@ -503,17 +503,14 @@ class InstanceNorm3d(_InstanceNorm):
     ndims = (4, 5)
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(FunctionModule):
     """x / (k + alpha * m) ** beta, with m the mean of x ** 2 over `size` neighbouring channels."""
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+    function = staticmethod(local_response_norm)
 
-    def forward(self, input: Any) -> Any:
-        """local_response_norm(input)."""
-        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__(size=size, alpha=alpha, beta=beta, k=k)
 
     def extra_repr(self) -> str:
         """`2, alpha=0.0001, beta=0.75, k=1.0`."""
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+        return super().extra_repr().removeprefix("size=")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from .. import ops
 from ..creation import arange, tensor
 from .convolution import Size, batched, sizes
-from .module import Module
+from .module import FunctionModule
 
 AdaptiveSize: TypeAlias = int | Sequence[int | None] | None
 
@@ -159,7 +159,7 @@ def avg_pool2d(input: Any, kernel_size: Size, stride: Size | None = None, paddin
 
 def _lp_pool(ndim: int, input: Any, norm_type: float, kernel_size: Size, stride: Size | None, ceil_mode: bool) -> Any:
     kernel = sizes(kernel_size, ndim, "kernel_size", 1)
-    mean = _avg_pool(ndim, input**norm_type, kernel, stride, 0, ceil_mode, True, None)
+    mean = _avg_pool(ndim, input ** float(norm_type), kernel, stride, 0, ceil_mode, True, None)
     return (ops.sign(mean) * ops.relu(ops.abs(mean)) * math.prod(kernel)) ** (1 / norm_type)
 
 
@@ -307,26 +307,13 @@ def adaptive_max_pool2d(input: Any, output_size: AdaptiveSize, return_indices: b
 # --- modules ----------------------------------------------------------------------------------------------------------
 
 
-class _MaxPool(Module):
-    ndim: int
+class _MaxPool(FunctionModule):
+    unprinted = frozenset({"return_indices"})
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
                  return_indices: bool = False, ceil_mode: bool = False) -> None:
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding, self.dilation = padding, dilation
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
-
-    def forward(self, input: Any) -> Any:
-        """The largest element of each window."""
-        return _max_pool(self.ndim, input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
-                         self.return_indices)
-
-    def extra_repr(self) -> str:
-        """`kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False`."""
-        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-                f"dilation={self.dilation}, ceil_mode={self.ceil_mode}")
+        super().__init__(kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
+                         dilation=dilation, return_indices=return_indices, ceil_mode=ceil_mode)
 
 
 class MaxPool1d(_MaxPool):
@@ -337,7 +324,7 @@ class MaxPool1d(_MaxPool):
     (20, 16, 24)
     """
 
-    ndim = 1
+    function = staticmethod(max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
@@ -348,10 +335,14 @@ class MaxPool2d(_MaxPool):
     (64, 16, 14, 14)
     """
 
-    ndim = 2
+    function = staticmethod(max_pool2d)
 
 
-class AvgPool1d(Module):
+class _AvgPool(FunctionModule):
+    unprinted = frozenset({"ceil_mode", "count_include_pad", "divisor_override"})
+
+
+class AvgPool1d(_AvgPool):
     """`functional.avg_pool1d`.
 
     >>> import tinygrad_lite as tg
@@ -359,23 +350,16 @@ class AvgPool1d(Module):
     tensor([[[1., 1.]]])
     """
 
+    function = staticmethod(avg_pool1d)
+
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True) -> None:
-        super().__init__()
-        self.kernel_size, self.stride, self.padding = (
-            sizes(x, 1, "setting") for x in (kernel_size, kernel_size if stride is None else stride, padding))
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, input: Any) -> Any:
-        """The mean of each window."""
-        return avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-
-    def extra_repr(self) -> str:
-        """`kernel_size=(2,), stride=(2,), padding=(0,)`."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        super().__init__(kernel_size=sizes(kernel_size, 1, "kernel_size"),
+                         stride=sizes(kernel_size if stride is None else stride, 1, "stride"),
+                         padding=sizes(padding, 1, "padding"), ceil_mode=ceil_mode, count_include_pad=count_include_pad)
 
 
-class AvgPool2d(Module):
+class AvgPool2d(_AvgPool):
     """`functional.avg_pool2d`.
 
     >>> import tinygrad_lite as tg
@@ -383,40 +367,18 @@ class AvgPool2d(Module):
     (64, 16, 14, 14)
     """
 
+    function = staticmethod(avg_pool2d)
+
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True, divisor_override: int | None = None) -> None:
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding, self.ceil_mode = padding, ceil_mode
-        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
-
-    def forward(self, input: Any) -> Any:
-        """The mean of each window."""
-        return avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
-                          self.divisor_override)
-
-    def extra_repr(self) -> str:
-        """`kernel_size=2, stride=2, padding=0`."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        super().__init__(kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
+                         ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor_override=divisor_override)
 
 
-class _LPPool(Module):
-    ndim: int
-
+class _LPPool(FunctionModule):
     def __init__(self, norm_type: float, kernel_size: Size, stride: Size | None = None,
                  ceil_mode: bool = False) -> None:
-        super().__init__()
-        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
-
-    def forward(self, input: Any) -> Any:
-        """The p-norm of each window."""
-        return _lp_pool(self.ndim, input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
-
-    def extra_repr(self) -> str:
-        """`norm_type=2, kernel_size=2, stride=None, ceil_mode=False`."""
-        return (f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-                f"ceil_mode={self.ceil_mode}")
+        super().__init__(norm_type=norm_type, kernel_size=kernel_size, stride=stride, ceil_mode=ceil_mode)
 
 
 class LPPool1d(_LPPool):
@@ -427,7 +389,7 @@ class LPPool1d(_LPPool):
     tensor([[[5.]]])
     """
 
-    ndim = 1
+    function = staticmethod(lp_pool1d)
 
 
 class LPPool2d(_LPPool):
@@ -438,23 +400,12 @@ class LPPool2d(_LPPool):
     tensor([[[[2.]]]])
     """
 
-    ndim = 2
+    function = staticmethod(lp_pool2d)
 
 
-class _AdaptiveAvgPool(Module):
-    ndim: int
-
+class _AdaptiveAvgPool(FunctionModule):
     def __init__(self, output_size: AdaptiveSize) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, input: Any) -> Any:
-        """The means of as many windows as `output_size` says."""
-        return _adaptive_avg_pool(self.ndim, input, self.output_size)
-
-    def extra_repr(self) -> str:
-        """`output_size=1`."""
-        return f"output_size={self.output_size}"
+        super().__init__(output_size=output_size)
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
@@ -465,7 +416,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     (1, 64, 5)
     """
 
-    ndim = 1
+    function = staticmethod(adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
@@ -476,23 +427,14 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     (64, 16, 1, 1)
     """
 
-    ndim = 2
+    function = staticmethod(adaptive_avg_pool2d)
 
 
-class _AdaptiveMaxPool(Module):
-    ndim: int
+class _AdaptiveMaxPool(FunctionModule):
+    unprinted = frozenset({"return_indices"})
 
     def __init__(self, output_size: AdaptiveSize, return_indices: bool = False) -> None:
-        super().__init__()
-        self.output_size, self.return_indices = output_size, return_indices
-
-    def forward(self, input: Any) -> Any:
-        """The largest elements of as many windows as `output_size` says."""
-        return _adaptive_max_pool(self.ndim, input, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        """`output_size=1`."""
-        return f"output_size={self.output_size}"
+        super().__init__(output_size=output_size, return_indices=return_indices)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
@@ -503,7 +445,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     (1, 64, 5)
     """
 
-    ndim = 1
+    function = staticmethod(adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
@@ -514,4 +456,4 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     (1, 64, 5, 9)
     """
 
-    ndim = 2
+    function = staticmethod(adaptive_max_pool2d)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..creation import tensor
-from .module import Module
+from .module import FunctionModule
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
 
 LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
@@ -157,7 +157,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 # --- modules ----------------------------------------------------------------------------------------------------------
 
 
-class Upsample(Module):
+class Upsample(FunctionModule):
     """`functional.interpolate`.
 
     >>> import tinygrad_lite as tg
@@ -165,20 +165,19 @@ class Upsample(Module):
     (1, 3, 8, 10)
     """
 
+    function = staticmethod(interpolate)
+    size: Any
+    scale_factor: Any
+    mode: str
+
     def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None,
                  mode: str = "nearest", align_corners: bool | None = None,
                  recompute_scale_factor: bool | None = None) -> None:
-        super().__init__()
-        self.size = size
-        several = isinstance(scale_factor, (tuple, list))
-        self.scale_factor: Any = (tuple(map(float, scale_factor)) if several  # type: ignore[arg-type]
-                                  else float(scale_factor) if scale_factor else None)  # type: ignore[arg-type]
-        self.mode, self.align_corners, self.recompute_scale_factor = mode, align_corners, recompute_scale_factor
-
-    def forward(self, input: Any) -> Any:
-        """The input in another size."""
-        return interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners,
-                           self.recompute_scale_factor)
+        factor: Any = scale_factor or None
+        if factor is not None:
+            factor = tuple(map(float, factor)) if isinstance(factor, (tuple, list)) else float(factor)
+        super().__init__(size=size, scale_factor=factor, mode=mode, align_corners=align_corners,
+                         recompute_scale_factor=recompute_scale_factor)
 
     def extra_repr(self) -> str:
         """`scale_factor=2.0, mode='nearest'`."""
@@ -186,7 +185,7 @@ class Upsample(Module):
         return f"{given}, mode={self.mode!r}"
 
 
-class PixelShuffle(Module):
+class PixelShuffle(FunctionModule):
     """`functional.pixel_shuffle`.
 
     >>> import tinygrad_lite as tg
@@ -194,20 +193,13 @@ class PixelShuffle(Module):
     (1, 1, 12, 12)
     """
 
+    function = staticmethod(pixel_shuffle)
+
     def __init__(self, upscale_factor: int) -> None:
-        super().__init__()
-        self.upscale_factor = upscale_factor
-
-    def forward(self, input: Any) -> Any:
-        """The channels of the input as pixels."""
-        return pixel_shuffle(input, self.upscale_factor)
-
-    def extra_repr(self) -> str:
-        """`upscale_factor=3`."""
-        return f"upscale_factor={self.upscale_factor}"
+        super().__init__(upscale_factor=upscale_factor)
 
 
-class PixelUnshuffle(Module):
+class PixelUnshuffle(FunctionModule):
     """`functional.pixel_unshuffle`.
 
     >>> import tinygrad_lite as tg
@@ -215,14 +207,7 @@ class PixelUnshuffle(Module):
     (1, 9, 4, 4)
     """
 
+    function = staticmethod(pixel_unshuffle)
+
     def __init__(self, downscale_factor: int) -> None:
-        super().__init__()
-        self.downscale_factor = downscale_factor
-
-    def forward(self, input: Any) -> Any:
-        """The pixels of the input as channels."""
-        return pixel_unshuffle(input, self.downscale_factor)
-
-    def extra_repr(self) -> str:
-        """`downscale_factor=3`."""
-        return f"downscale_factor={self.downscale_factor}"
+        super().__init__(downscale_factor=downscale_factor)

@@ -124,21 +124,24 @@ def ravel(input: Array) -> Any:
 def unflatten(input: Array, dim: int, sizes: Sequence[int]) -> Any:
     """An axis as several, the inverse of `flatten`; one of the sizes may be -1.
 
-    Raises RuntimeError or ValueError for sizes that do not make up the axis.
+    Raises RuntimeError or ValueError for sizes that do not make up the axis, IndexError for an axis that there is not.
 
     >>> import tinygrad_lite as tg
     >>> tg.unflatten(tg.zeros(6, 5), 0, (2, -1)).shape
     (2, 3, 5)
     """
     axis = axis_of(input, dim)
-    sizes = tuple(sizes)
+    if not input.shape:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    size, sizes = input.shape[axis], tuple(sizes)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
     if -1 in sizes:
         known = -math.prod(sizes)
-        sizes = tuple(input.shape[axis] // known if n == -1 and known > 0 else n for n in sizes)
-    if math.prod(sizes) != input.shape[axis]:
-        raise RuntimeError(f"unflatten: sizes {list(sizes)} don't multiply up to the {input.shape[axis]} of axis {dim}")
+        sizes = tuple(size // known if n == -1 and known > 0 else n for n in sizes)
+    if math.prod(sizes) != size:
+        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {axis} "
+                           f"({size}) in the input tensor")
     return ops.reshape(input, (*input.shape[:axis], *sizes, *input.shape[axis + 1 :]))
 
 
@@ -203,8 +206,10 @@ def flip(input: Array, *axes: Any, dims: Any = None) -> Any:
 def fliplr(input: Array) -> Any:
     """The columns of a matrix in reverse order, `flip` along axis 1.
 
-    Raises IndexError for fewer than two axes.
+    Raises RuntimeError for fewer than two axes.
     """
+    if len(input.shape) < 2:
+        raise RuntimeError("fliplr: Input must be >= 2-d.")
     return ops.flip(input, 1)
 
 
