@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import tinygrad_lite as tg
 from benchmarks.documents import wang
+from benchmarks.documents.report import Report
 from tinygrad_lite.datasets import MNIST, Digits
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +86,7 @@ def test_wang_both_gradients_train_alike() -> None:
 def test_a_wrong_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The report fails if a hand derivation is wrong: here the derivative of tanh is left out."""
     monkeypatch.setattr(wang, "hidden_delta", lambda W, dZ, A: W.T @ dZ)
-    assert wang.run(quick=True) == 1
+    assert wang.run(Report("wang", quick=True, results=None, pictures=None)) == 1
     assert "largest difference" in capsys.readouterr().out
 
 

@@ -1,31 +1,45 @@
-"""`python -m benchmarks.documents NAME [--data DIR] [--quick]`: run one report's experiment again."""
+"""`python -m benchmarks.documents NAME...|all [--quick] [--data DIR]`: run the reports' experiments again."""
+
+from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import wang
+from .report import PICTURES, RESULTS, Report
 
 DOCUMENTS = {"wang": wang}
 
 
-def main() -> int:
-    """Exit status 0 if everything that is compared agrees, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.documents", description=__doc__)
-    commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name, module in DOCUMENTS.items():
-        summary = (module.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(
-            name, help=summary, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.add_argument("--data", type=Path, help="the folder with mnist/ (default: TINYGRAD_LITE_DATA)")
-        command.add_argument("--quick", action="store_true", help="embedded digits, few iterations")
-    options = parser.parse_args()
-    try:
-        status: int = DOCUMENTS[options.name].run(data=options.data, quick=options.quick)
-    except (OSError, ValueError) as error:  # data that is missing or damaged
-        print(error, file=sys.stderr)
-        return 1
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 if everything that must agree agrees, else 1."""
+    summaries = "\n".join(f"  {(module.__doc__ or '').partition(chr(10))[0]}" for module in DOCUMENTS.values())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.documents", description=f"{__doc__}\n\n{summaries}",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", choices=[*DOCUMENTS, "all"], metavar="NAME",
+                        help=f"{', '.join(DOCUMENTS)} or all")
+    parser.add_argument("--quick", action="store_true", help="the embedded digits, few steps: seconds, not minutes")
+    parser.add_argument("--data", type=Path, help="the folder with the data sets (default: TINYGRAD_LITE_DATA)")
+    parser.add_argument("--backend", choices=["numpy", "cupy"], default="numpy", help="where arrays are")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
+    parser.add_argument("--pictures", type=Path, default=PICTURES, help="where pictures are written")
+    options = parser.parse_args(arguments)
+    status = 0
+    for name in dict.fromkeys(DOCUMENTS if "all" in options.names else options.names):
+        # The committed results and pictures are those of full runs.
+        results = None if options.quick and options.results == RESULTS else options.results
+        pictures = None if options.quick and options.pictures == PICTURES else options.pictures
+        device = {"numpy": "cpu", "cupy": "cuda"}[options.backend]
+        report = Report(name, options.quick, options.data, device, results, pictures)
+        try:
+            status |= DOCUMENTS[name].run(report)
+        except (ImportError, OSError, RuntimeError, ValueError) as error:  # data that is missing, no GPU
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
+        report.write()
     return status
 
 

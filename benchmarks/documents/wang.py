@@ -14,7 +14,6 @@ What the post leaves open or contradicts, and what this module shows:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -25,6 +24,8 @@ from numpy.typing import NDArray
 import tinygrad_lite as tg
 from benchmarks import timing
 from tinygrad_lite.datasets import MNIST, Digits
+
+from .report import Report
 
 Array: TypeAlias = NDArray[np.float64]
 Parameters: TypeAlias = dict[str, Array]
@@ -180,12 +181,12 @@ def largest_difference(one: Parameters, other: Parameters) -> float:
     return max(float(np.abs(one[name] - other[name]).max()) for name in one)
 
 
-def run(data: str | os.PathLike[str] | None = None, quick: bool = False) -> int:
-    """Print the comparison; 0 if everything agrees, else 1."""
-    return run_quick() if quick else run_published(data)
+def run(report: Report) -> int:
+    """Print the comparison and add to the report; 0 if everything agrees, else 1."""
+    return run_quick(report) if report.quick else run_published(report)
 
 
-def run_quick() -> int:
+def run_quick(report: Report) -> int:
     """A few iterations on the embedded digits: derived against hand-derived gradients."""
     X, Y = columns(Digits())
     rows, worst = [], 0.0
@@ -195,36 +196,42 @@ def run_quick() -> int:
         rows.append([str(i), *line(X, Y, parameters), f"{difference:.1e}"])
     print(f"wang on the {X.shape[1]:,} embedded digits (nothing published to compare with), lr 0.5\n")
     print(timing.table(["iteration", "cost", "accuracy", "derived - by hand"], rows))
-    print(f"\nlargest difference of derived and hand-derived gradients: {worst:.1e} (at most 1e-10)")
+    find_difference(report, worst)
     return int(worst > 1e-10)
 
 
-def run_published(data: str | os.PathLike[str] | None) -> int:
+def run_published(report: Report) -> int:
     """All of MNIST: every printed line, with the learning rate of the text and the one that was used."""
-    X, Y = columns(MNIST(data))
+    X, Y = columns(MNIST(report.data))
     failures: list[str] = []
 
     rows, worst, trained = [], 0.0, {}
-    for i, parameters in train(X, Y, derived_gradients, 0.5):
-        if i in PUBLISHED:
-            difference = largest_difference(
-                derived_gradients(X, Y, parameters), hand_derived_gradients(X, Y, parameters)
-            )
-            worst = max(worst, difference)
-            measured = line(X, Y, parameters)
-            agrees = measured == PUBLISHED[i]
-            rows.append([str(i), *PUBLISHED[i], *measured, "yes" if agrees else "NO", f"{difference:.1e}"])
-            failures += [] if agrees else [f"iteration {i}"]
-        trained = parameters
+    with report.timed("150 iterations"):
+        for i, parameters in train(X, Y, derived_gradients, 0.5):
+            if i in PUBLISHED:
+                difference = largest_difference(
+                    derived_gradients(X, Y, parameters), hand_derived_gradients(X, Y, parameters)
+                )
+                worst = max(worst, difference)
+                measured = line(X, Y, parameters)
+                agrees = measured == PUBLISHED[i]
+                rows.append([str(i), *PUBLISHED[i], *measured, "yes" if agrees else "NO", f"{difference:.1e}"])
+                failures += [] if agrees else [f"iteration {i}"]
+            trained = parameters
     head = ["iteration", "published cost", "accuracy", "measured cost", "accuracy", "agrees", "derived - by hand"]
     print("wang on 60,000 training images, float64, lr 0.5 (0.1 from iteration 76 on), gradients derived\n")
     print(timing.table(head, rows), flush=True)
+    report.series["lr 0.5"] = rows
+    agreeing_lines = sum(row[5] == "yes" for row in rows)
+    report.find("cost and accuracy, 15 lines", "0.230083 / 13.26 ... 0.054397 / 85.90", "lr 0.5, then 0.1, float64",
+                f"{agreeing_lines} of 15 lines in every digit", "agrees" if agreeing_lines == 15 else "DISAGREES")
     if worst > 1e-10:
         failures.append("derived and hand-derived gradients")
 
-    image, _ = columns(MNIST(data, train=False))
+    image, _ = columns(MNIST(report.data, train=False))
     found = int(forward(image[:, :1], trained)[2].argmax())
-    print(f"\ntest image 0: published {PUBLISHED_CLASS_OF_TEST_IMAGE_0}, measured {found}")
+    report.find("class of test image 0", str(PUBLISHED_CLASS_OF_TEST_IMAGE_0), "after 150 iterations", str(found),
+                "agrees" if found == PUBLISHED_CLASS_OF_TEST_IMAGE_0 else "DISAGREES")
     failures += [] if found == PUBLISHED_CLASS_OF_TEST_IMAGE_0 else ["test image 0"]
 
     rows = []
@@ -236,14 +243,24 @@ def run_published(data: str | os.PathLike[str] | None) -> int:
             rows.append([str(i), *PUBLISHED[i], *measured, "yes" if measured == PUBLISHED[i] else "no"])
     print("\nthe same with lr 1, as the text has it: only iteration 0 is expected to agree\n")
     print(timing.table(head[:-1], rows))
+    report.series["lr 1"] = rows
+    report.find("the same", "lr 1, says the text", "lr 1", f"{len(agreeing)} of 15 lines",
+                "the text is wrong: it was 0.5")
     failures += [] if agreeing == [0] else [f"lr 1 agrees at iterations {agreeing}, expected only 0"]
 
-    ratio = cost_and_loss(X, Y, trained)
-    print(f"\nprinted cost {ratio[0]:f}, loss whose gradient is used {ratio[1]:f}: {ratio[1] / ratio[0]:.6f} times")
-    print("the cost, ten classes; 1e-8 inside the logarithm accounts for the rest")
-    print(f"\nlargest difference of derived and hand-derived gradients: {worst:.1e} (at most 1e-10)")
+    cost, differentiated = cost_and_loss(X, Y, trained)
+    report.find("printed cost and gradient", "the gradient of the printed cost", "loss over cost, end of training",
+                f"{differentiated / cost:.4f}", "the cost is a tenth of the loss that is differentiated")
+    find_difference(report, worst)
     print(f"\nDISAGREES: {', '.join(failures)}" if failures else "\nall lines agree in every printed digit")
     return int(bool(failures))
+
+
+def find_difference(report: Report, worst: float) -> None:
+    """The largest difference of derived and hand-derived gradients."""
+    print(f"\nlargest difference of derived and hand-derived gradients: {worst:.1e} (at most 1e-10)")
+    report.find("gradients derived by hand", "dZ, dW, db of each layer", "float64, entry by entry", f"{worst:.1e}",
+                "right" if worst <= 1e-10 else "WRONG")
 
 
 def cost_and_loss(X: Array, Y: Array, parameters: Parameters) -> tuple[float, float]:
