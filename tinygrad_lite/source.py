@@ -265,7 +265,7 @@ class _Writer:
 
     def function(self, function: Any, op: Op) -> str:
         """Put a function above the code, and those that it calls; return its name there."""
-        function = getattr(function, "__wrapped__", function)
+        function = inspect.unwrap(function)
         if function in self.functions:
             return self.functions[function][0]
         name = f"_{function.__name__.lstrip('_')}"

