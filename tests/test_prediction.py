@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,54 @@ def test_a_photograph_is_treated_as_the_digits_were(background: str, tmp_path: P
     assert right >= 16
 
 
+def shaded(digit: Any) -> Any:
+    """Ink on paper that the light falls on from one side."""
+    return pillow.fromarray(((255 - digit * 0.8) * np.linspace(0.5, 1, digit.shape[1])).astype(np.uint8))
+
+
+def on_grey(digit: Any) -> Any:
+    """Ink on paper that is darker than a half."""
+    return pillow.fromarray((110 - digit * 0.4).astype(np.uint8))
+
+
+def noisy(digit: Any) -> Any:
+    noise = np.random.default_rng(0).normal(0, 20, digit.shape)
+    return pillow.fromarray(np.clip(200 - digit * 0.6 + noise, 0, 255).astype(np.uint8))
+
+
+def sixteen_bits(digit: Any) -> Any:
+    return pillow.fromarray(digit.astype(np.uint16) * 200)
+
+
+def with_palette(digit: Any) -> Any:
+    return pillow.fromarray(255 - digit).convert("P")
+
+
+def transparent(ink: int) -> Callable[[Any], Any]:
+    return lambda digit: pillow.fromarray(np.stack([np.full_like(digit, ink)] * 3 + [digit], -1))
+
+
+@pytest.mark.parametrize("photograph", [
+    shaded, on_grey, noisy, sixteen_bits, with_palette, transparent(0), transparent(255)])
+def test_a_photograph_of_any_kind(photograph: Callable[[Any], Any], tmp_path: Path, run: Path) -> None:
+    digits, right = Digits(train=False), 0
+    for i in range(20):
+        large = np.zeros((150, 200), np.uint8)
+        large[10:94, 90:174] = np.kron(digits.images[i], np.ones((3, 3), np.uint8))
+        photograph(large).save(tmp_path / "photo.png")
+        right += predict(run, tmp_path / "photo.png").best == digits.targets[i]
+    assert right >= 16
+
+
+def test_a_photograph_is_turned_as_the_camera_says(tmp_path: Path) -> None:
+    digit = pillow.fromarray(np.kron(Digits(train=False).images[0], np.ones((3, 3), np.uint8)))
+    digit.save(tmp_path / "upright.png")
+    turned = pillow.Exif()
+    turned[274] = 6  # the camera was turned by 90 degrees
+    digit.rotate(90).save(tmp_path / "turned.png", exif=turned)
+    np.testing.assert_array_equal(*(read(tmp_path / f"{name}.png", (1, 28, 28)) for name in ("upright", "turned")))
+
+
 def test_colour_images_are_resized(tmp_path: Path) -> None:
     image = np.zeros((64, 48, 3), np.uint8)
     image[..., 0] = 255
@@ -91,6 +140,8 @@ def test_colour_images_are_resized(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("arguments", "message"), [
     (["nothing.png"], "nothing.png: there is no such image file"),
     (["text.png"], "text.png: not an image file that can be read"),
+    (["half.png"], "half.png: not an image file that can be read"),
+    (["clear.png"], "clear.png: the image is empty: no pixel stands out from its border"),
     (["empty.png"], "empty.png: the image is empty: no pixel stands out from its border"),
     (["--index", "1000"], "index 1000: the test images of digits are numbered 0 to 999"),
     (["empty.png", "--index", "3"], "give an image file or --index, not both"),
@@ -99,6 +150,9 @@ def test_bad_input(arguments: list[str], message: str, run: Path, tmp_path: Path
                    capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     Path("text.png").write_text("no image")
+    whole = written(tmp_path, np.random.default_rng(0).integers(0, 255, (60, 60), np.uint8), "half.png")
+    whole.write_bytes(whole.read_bytes()[:2000])
+    written(tmp_path, np.zeros((60, 60, 4), np.uint8), "clear.png")
     written(tmp_path, np.full((60, 60), 130, np.uint8), "empty.png")
     assert main(["predict", "--run", str(run), *arguments]) == 1
     assert message in capsys.readouterr().err

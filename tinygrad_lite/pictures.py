@@ -37,19 +37,22 @@ def curves(epochs: Sequence[dict[str, float]], path: Path) -> None:
     count = f"{len(epochs)} epoch{'s' if len(epochs) > 1 else ''}"
     made = figure(10, 4, f"Learning: {last['test_accuracy']:.2%} of the test images right after {count}")
     numbers = [e["epoch"] for e in epochs]
+    marker = "o" if len(epochs) <= 50 else ""
     for axes, key, name in zip(made.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy", "accuracy"), strict=True):
         for prefix, colour, label in (("", BLUE, "training (during the epoch)"), ("test_", ORANGE, "test (after it)")):
             values = [e[prefix + key] for e in epochs]
-            axes.plot(numbers, values, color=colour, marker="o", markersize=3, label=label)
+            axes.plot(numbers, values, color=colour, marker=marker, markersize=3, label=label)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlim(0.5, len(epochs) + 0.5)
         axes.margins(y=0.15)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     made.axes[0].set_ylim(bottom=0)
+    worst, best = made.axes[1].get_ylim()
+    made.axes[1].set_ylim(top=min(best, 1 + 0.03 * (1 - worst)))  # no room for more than 100 %
     made.axes[1].yaxis.set_major_formatter(PercentFormatter(1))
     save(made, path)
 
@@ -80,11 +83,12 @@ def mistakes(images: Any, targets: Any, predicted: Any, confidence: Any, classes
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     long = max(map(len, classes)) > 2
     columns = min(8 if long else 10, max(len(shown), 5))
-    rows = max(-(-len(shown) // columns), 1)
-    title = (f"{len(wrong)} of {len(targets):,} test images are classified wrongly" + (
-        f"; the {len(shown)} it was most sure of" if len(shown) < len(wrong) else ""))
+    rows = -(-len(shown) // columns)
+    verb = "is" if len(wrong) == 1 else "are"
+    title = f"{f'{len(wrong):,}' if len(wrong) else 'None'} of {len(targets):,} test images {verb} classified wrongly"
+    title += f"; the {len(shown)} it was most sure of" if len(shown) < len(wrong) else ""
     made = figure(columns * (1.25 if long else 1.05), rows * (1.6 if long else 1.38) + 0.6, title)
-    grid = np.atleast_1d(made.subplots(rows, columns)).ravel()
+    grid: list[Axes] = made.subplots(rows, columns, squeeze=False).ravel().tolist() if rows else []
     for axes, i in zip(grid, shown, strict=False):
         show(axes, images[i])
         true, read = classes[targets[i]], classes[predicted[i]]
@@ -100,14 +104,16 @@ def confusion(targets: Any, predicted: Any, classes: Sequence[str], path: Path) 
     counts = np.zeros((len(classes), len(classes)), int)
     np.add.at(counts, (targets, predicted), 1)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    made = figure(7, 6.4, f"Test images by true and predicted class: {np.trace(counts) / counts.sum():.2%} right")
+    few = len(classes) <= 4
+    made = figure(6 if few else 7, 4.6 if few else 6.4,
+                  f"Test images by true and predicted class: {np.trace(counts) / counts.sum():.2%} right")
     axes = made.subplots()
     shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for true, read in np.ndindex(counts.shape):
         if counts[true, read]:
-            axes.text(read, true, str(counts[true, read]), ha="center", va="center", fontsize=9,
+            axes.text(read, true, str(counts[true, read]), ha="center", va="center", fontsize=12 if few else 9,
                       color="white" if share[true, read] > 0.5 else "black")
-    upright = max(map(len, classes)) <= 2
+    upright = few or max(map(len, classes)) <= 2
     axes.set_xticks(range(len(classes)), classes, rotation=0 if upright else 45, ha="center" if upright else "right")
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("predicted")

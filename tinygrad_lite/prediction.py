@@ -79,41 +79,87 @@ def predict(folder: Path, image: Path | None = None, index: int | None = None) -
 def read(path: Path, shape: tuple[int, ...]) -> Image:
     """An image file as the datasets have their images: float32 of `shape` in [0, 1].
 
-    A colour dataset's is resized.  A grey one's is treated as MNIST's digits were: light on dark (a light background
-    is turned dark), cut out, scaled so that the longer side fills 20 of the 28 pixels, and put with its centre of mass
-    into the middle; unless it has the right size already.
+    A colour dataset's is resized.  A grey one's is treated as MNIST's digits were: its strokes are made light on dark,
+    cut out, scaled so that the longer side fills 20 of the 28 pixels, and put with the centre of mass into the middle;
+    unless it has the right size already, and is only made light on dark.
     Source of that treatment: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document
     recognition, Proceedings of the IEEE, 1998.
 
-    Raises FileNotFoundError and ValueError.
+    Raises FileNotFoundError, and ValueError for a file that is no image or shows nothing.
     """
     pillow = require("PIL.Image", "train")
-    try:
-        with pillow.open(path) as opened:
-            image = opened.convert("RGB" if shape[0] == 3 else "L")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such image file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: not an image file that can be read ({error})") from error
+    image = _opened(path)
     height, width = shape[1:]
     if shape[0] == 3:
-        colours = np.asarray(image.resize((width, height), pillow.Resampling.BILINEAR), np.float32) / np.float32(255)
-        return np.ascontiguousarray(colours.transpose(2, 0, 1))
-    grey = np.asarray(image, np.float32) / np.float32(255)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(border) > 0.5:
-        grey = np.float32(1) - grey
-    if grey.shape == (height, width):
-        return grey[None]
-    inked = grey > 0.2 + 0.8 * np.median(border if np.median(border) <= 0.5 else 1 - border)
+        colours = image.convert("RGB").resize((width, height), pillow.Resampling.BILINEAR)
+        return np.ascontiguousarray(np.asarray(colours, np.float32).transpose(2, 0, 1)) / np.float32(255)
+    if image.size == (width, height):
+        grey = _grey(image)
+        border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+        return (np.float32(1) - grey if np.median(border) > 0.5 else grey)[None]
+    image = image.convert("L")
+    image.thumbnail((400, 400), pillow.Resampling.BOX)
+    blur = require("PIL.ImageFilter", "train").GaussianBlur(max(image.size) / 200)  # or noise would count as strokes
+    strokes = _strokes(_grey(image.filter(blur)))
+    inked = strokes > 0.4
     if not inked.any():
         raise ValueError(f"{path}: the image is empty: no pixel stands out from its border")
     rows, columns = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
-    cut = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cut = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = (20 / 28) * min(height, width) / max(cut.shape)
     size = tuple(max(round(n * scale), 1) for n in cut.shape[::-1])
     scaled = pillow.fromarray((cut * 255).astype(np.uint8)).resize(size, pillow.Resampling.BOX)
-    return _centred(np.asarray(scaled, np.float32) / np.float32(255), height, width)[None]
+    return _centred(_grey(scaled), height, width)[None]
+
+
+def _opened(path: Path) -> Any:
+    """The image in a file, upright, without transparency and with 8 bits a channel."""
+    pillow, operations = require("PIL.Image", "train"), require("PIL.ImageOps", "train")
+    try:
+        with pillow.open(path) as opened:
+            image = operations.exif_transpose(opened).copy()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: there is no such image file") from None
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
+        raise ValueError(f"{path}: not an image file that can be read ({error})") from error
+    if image.mode[0] in "IF":  # grey with 16 or 32 bits
+        values = np.asarray(image, np.float32)
+        values = values - values.min()
+        return pillow.fromarray((values * (255 / max(float(values.max()), 1e-9))).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        opaque = np.asarray(image)[..., 3] > 127
+        dark = _grey(image)[opaque].mean() < 0.5 if opaque.any() else True
+        return pillow.alpha_composite(pillow.new("RGBA", image.size, "white" if dark else "black"), image)
+    return image
+
+
+def _grey(image: Any) -> Image:
+    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+
+
+def _strokes(grey: Image) -> Image:
+    """How far each pixel stands out from the background, darker or lighter: 0 for paper, about 1 within a stroke.
+
+    The background is a plane, for light falls in from one side, and fitted to the border's pixels; once more to the
+    half of them that is closest to it, for a stroke may touch the border.
+    """
+    y, x = np.indices(grey.shape)
+    plane = np.stack([np.ones_like(grey), x / grey.shape[1], y / grey.shape[0]], -1)
+    border = np.ones(grey.shape, bool)
+    border[1:-1, 1:-1] = False
+    terms, values = plane[border], grey[border]
+    close = np.ones(len(values), bool)
+    for _ in range(2):
+        coefficients = np.linalg.lstsq(terms[close], values[close], rcond=None)[0]
+        distance = np.abs(terms @ coefficients - values)
+        close = distance <= np.median(distance)
+    out = grey - plane @ coefficients
+    out = out if (out**3).sum() > 0 else -out
+    if out.max() < 0.1:
+        return np.zeros_like(grey)
+    result: Image = np.clip(out / out[out > out.max() / 2].mean(), 0, 1).astype(np.float32)
+    return np.where(result > 0.2, result, np.float32(0))
 
 
 def _centred(small: Image, height: int, width: int) -> Image:

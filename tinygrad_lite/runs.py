@@ -18,7 +18,8 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -155,7 +156,8 @@ def _train(trainer: Trainer, folder: Path) -> None:
         _say(settings, HEADER)
         while progress.epoch <= settings.epochs:
             try:
-                record = trainer.epoch(_batches(trainer), stop)
+                with closing(_batches(trainer)) as batches:  # whatever happens, the bar goes before the next line comes
+                    record = trainer.epoch(batches, stop)
             except Interrupted:
                 _write_checkpoint(trainer, folder)
                 raise
@@ -167,7 +169,7 @@ def _train(trainer: Trainer, folder: Path) -> None:
                 raise Interrupted
 
 
-def _batches(trainer: Trainer) -> Iterator[Any]:
+def _batches(trainer: Trainer) -> Generator[Any, None, None]:
     """The batches, under a progress bar with loss, accuracy, images/s and time left where there is a terminal."""
     if not _has_bar(trainer.settings):
         yield from trainer.loader
