@@ -18,11 +18,14 @@ from ._tensor import Tensor
 from .autograd import no_grad, observing
 from .call import arguments_of
 from .expression import ARITHMETIC, SAFE_LOG, Algebra, Expr, UnknownSizeError, agree, evaluate, terms_of
+from .operation import Op
 from .ops.loss import one_hot_along
 from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two
-PRODUCTS = {ops.matmul.op, ops.contract.op}
+OFTEN = 6  # parts that are written less if a formula gets a name: the quotient of two symbols used four times
+NAMED = {f.op for f in (ops.add, ops.sub, ops.mul, ops.div, ops.pow)}
+PRODUCTS = {f.op for f in (ops.matmul, ops.contract, ops.conv, ops.conv_transpose)}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Derivation:
 
     `names` are the symbols of expressions, `inputs` those that stand for given arrays, `gradients` the gradients of
     parameters by symbol; `summing_to_one` are the inputs of which the derivation assumes that, `detached` the values
-    that are also used as constants.
+    that are also used as constants; `occurring` are conditions that are used: that they hold.
     """
 
     equations: list[Equation]
@@ -60,6 +63,7 @@ class Derivation:
     batch: Batch | None
     summing_to_one: list[str]
     detached: list[str]
+    occurring: list[Expr]
 
 
 def derive(programs: list[Program], symbols: Iterable[str], batch: Batch | None) -> Derivation:
@@ -118,6 +122,7 @@ class _Reader:
         self.name_given()
         loss = self.name_forward()
         self.algebra.opaque |= self.names.keys()
+        self.algebra.backward = True
         self.read([p.op_calls("backward") for p in self.programs], self.known)
         symbols = {name: f"∂{self.names[self.known[self.program.inputs[name]]]}" for name in self.program.gradients}
         gradients = {}
@@ -126,14 +131,15 @@ class _Reader:
             gradients[symbol] = self.symbol_of.get(e, e)
         equations = {self.names[g]: e for e, g in self.symbol_of.items()} | gradients
         self.name_rest([loss, *equations.values()])
-        forward = set(_below([loss]))
+        forward = set(all_parts([loss]))
         steps = [Equation(name, e, True) for name, e in equations.items()]
         steps += [Equation(name, e, e not in forward) for e, name in self.names.items() if e.op is not None]
         inputs = {name: e for e, name in self.names.items() if e.op is None and e not in self.symbol_of.values()}
         order = [f"∂{name}" for name in inputs if f"∂{name}" in gradients]
         derivation = Derivation(sorted(steps, key=lambda s: (s.backward, s.expr.order)), self.names, inputs, order,
                                 self.names[loss], self.batch, [self.names[e] for e in self.algebra.summing_to_one],
-                                [self.names[e] for v in self.program.detached if (e := self.known[v]) in self.names])
+                                [self.names[e] for v in self.program.detached if (e := self.known[v]) in self.names],
+                                self.algebra.occurring)
         for run, program in enumerate(self.programs):
             check(derivation, run, {derivation.loss: program.result} | {
                 symbol: program.gradients[name] for name, symbol in symbols.items()})
@@ -151,7 +157,7 @@ class _Reader:
             settings = tuple(map(_settings, calls))
             outputs = [tuple(_host(v.array) for v in vs) for vs in zip(*(c.outputs for c in calls), strict=True)]
             made = None
-            if op.tex is None and op.definition is not None:
+            if op.definition is not None and not _says_all(op, args):
                 made = self.composed(op.definition, calls, args, outputs[0])
             known[calls[0].outputs[0]] = made or self.algebra.build(op, args, settings, outputs[0])
             for name, v, values in zip(op.residuals, calls[0].outputs[1:], outputs[1:], strict=True):
@@ -237,7 +243,7 @@ class _Reader:
         chosen = [(v, e) for v, e in given if v.name and (v.role == "input" or v.name in self.symbols)]
         for v, e in sorted(chosen, key=lambda pair: pair[0].number):
             self.names[e] = v.name or ""
-        factors = {x for e in _below(self.known.values()) if e.op in PRODUCTS
+        factors = {x for e in all_parts(self.known.values()) if e.op in PRODUCTS
                    for child in e.children() for x in (child, *child.children())}
         layer = 0
         for v, e in sorted(given, key=lambda pair: pair[0].number):
@@ -257,15 +263,19 @@ class _Reader:
         loss: Expr = self.known[self.program.result]
         if loss.op is None:
             loss = self.algebra.apply(ops.clone, (loss,))
-        everything = _below([loss])
+        everything = all_parts([loss])
+        bent = {e.args[0] for e in everything if _is_activation(e)}
         affine: set[Expr] = set()
         extended: dict[Expr, bool] = {}  # whether each use of it is one more term of such a sum
         for e in everything:
             is_sum = e.op is ops.add.op
-            if e.shape and (e.op in PRODUCTS or (is_sum and any(x in affine for x in e.children()))):
+            is_scaled = e.op in (ops.mul.op, ops.div.op) and any(x in affine for x in e.children()) and any(
+                x.number is not None for x in e.children())
+            if e.shape and (e.op in PRODUCTS or is_scaled or (is_sum and (
+                    e in bent or any(x in affine for x in e.children())))):
                 affine.add(e)
             for x in e.children():
-                extended[x] = extended.get(x, True) and is_sum and e in affine
+                extended[x] = extended.get(x, True) and (is_sum or is_scaled) and e in affine
         layer = 0
         for e in everything:
             if e.op is None or e is loss:
@@ -298,8 +308,8 @@ class _Reader:
 
     def name_rest(self, roots: list[Expr]) -> None:
         """Name what is used twice and is more than arithmetic, and cut what is too long."""
-        everything, top = _below(roots), set(roots)
-        forward = set(_below(roots[:1]))
+        everything, top = all_parts(roots), set(roots)
+        forward = set(all_parts(roots[:1]))
         uses: dict[Expr, int] = {}
         for e in everything:
             for x in e.children():
@@ -310,14 +320,22 @@ class _Reader:
             weight[e] = 1 + sum(1 if x in self.names else weight[x] for x in e.children())
             if e.op is not None and (e.op not in ARITHMETIC or any(x in costly for x in e.children())):
                 costly.add(e)
+            often = e.op in NAMED and (uses.get(e, 0) - 1) * (weight[e] - 1) >= OFTEN
             if e.op is None and e.number is None and e not in self.names:
                 self.names[e] = self.free("c1")
-            elif (e in costly and uses.get(e, 0) > 1 or weight[e] > LONGEST) and e not in self.names and e not in top:
+            elif e not in self.names and e not in top and (
+                    often or (e in costly and uses.get(e, 0) > 1) or weight[e] > LONGEST):
                 whose = [f"∂{self.names[x]}" for x in self.gradient_of.get(e, ()) if x in self.names]
                 letters = ("y", "Y", "y1") if e.op is one_hot_along.op else (*whose, "g1")
                 self.names[e] = self.free(*(letters if e not in forward else ("h1",)))
             if e in self.names:
                 costly.discard(e)
+
+
+def _says_all(op: Op, args: tuple[Any, ...]) -> bool:
+    """Whether the notation of an op shows all the operands that are given."""
+    return op.tex is not None and all(f"{{{name}}}" in op.tex for name, x in zip(op.operands, args, strict=True)
+                                      if x is not None)
 
 
 def _settings(call: Call) -> tuple[Any, ...]:
@@ -336,7 +354,7 @@ def _is_activation(e: Expr) -> bool:
     return written and e.args[0].shape == e.shape
 
 
-def _below(roots: Iterable[Expr]) -> list[Expr]:
+def all_parts(roots: Iterable[Expr]) -> list[Expr]:
     """All that the roots are made of, arguments first.  No recursion: programs are as long as the user's loops."""
     seen: set[Expr] = set()
     stack = [*roots]

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import graph
+from . import graph, ops
 from ._tensor import Tensor
 from .autograd import no_grad
-from .derivation import Batch, Derivation, derive
+from .derivation import Batch, Derivation, Equation, derive
 from .expression import Expr, UnknownSizeError, agree
 from .extras import require
 from .notation import AXES, SUBSCRIPTS, symbol, tex, to_mathml, to_unicode
@@ -75,11 +75,18 @@ def symbols_of(names: Any) -> dict[str, Tensor]:
     if isinstance(names, dict) or names is None:
         return dict(pairs)
     layers = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in pairs))
-    letters = {"weight": "W", "bias": "b"}
+    lasts = [name.rpartition(".")[2] for name, _ in pairs]
     symbols: dict[str, Tensor] = {}
     for name, tensor in pairs:
         layer, _, last = name.rpartition(".")
-        symbols[f"{letters.get(last, last)}{layers.index(layer) + 1}"] = tensor
+        number = layers.index(layer) + 1
+        kind = next((k for k in ("weight", "bias") if k in last.split("_")), last)
+        letter = {"weight": "W", "bias": "b"}.get(kind, kind)
+        rest = "_".join(part for part in last.split("_") if part != kind)
+        if not rest:
+            symbols[f"{letter}{number}"] = tensor
+        else:  # weight_ih_l0 is W_ih_l0, where there is one
+            symbols[f"{letter}_{rest}" + (f"_{number}" if lasts.count(last) > 1 else "")] = tensor
     return symbols
 
 
@@ -151,7 +158,8 @@ class Explanation:
         It takes the arrays by symbol and works for other batch sizes where a batch size m is shown.
         Raises ValueError, naming the op, where the source of an op's function cannot be found or cannot stand alone.
         """
-        return write_source(self.derivation, {name: self._shape(e) for name, e in self.derivation.inputs.items()})
+        shapes = {name: self._shape(e) for name, e in self.derivation.inputs.items()}
+        return write_source(self.derivation, shapes, self._facts())
 
     def _shape(self, e: Expr) -> str:
         """The shape, with m for what is the batch size."""
@@ -178,19 +186,76 @@ class Explanation:
         if d.batch:
             notes[0] += f";  m = {d.batch.size} example{'s' if d.batch.size != 1 else ''}"
         formulas = " ".join(right for _, rows in self._parts() for _, right, _ in rows)
+        notes += self._convolutions()
         for i, c in enumerate(AXES):
             examples = ", the examples" if d.batch and d.batch.axis == i else ""
             if re.search(rf"\\sum_{{[^}}]*{c}", formulas):
                 notes.append(f"Σ{c.translate(SUBSCRIPTS)} is the sum over axis {i}{examples}.")
             elif re.search(rf"_{{[^}}]*\b{c}\b[^}}]*}}", formulas):
                 notes.append(f"{c} counts along axis {i}{examples}.")
+        arranged = {"flat": "flat(x) is x with all axes but the first as one",
+                    "rows": "rows(x) is x with all axes but the last as one",
+                    "rearrange": "rearrange(x) only moves the elements of x"}
+        notes += [f"{said}." for word, said in arranged.items() if rf"\operatorname{{{word}}}(" in formulas]
+        notes += self._places()
         notes += [f"{name} is also used as a constant (detached); that use adds nothing to the gradients."
                   for name in d.detached]
         notes += [f"{name} sums to 1 in each example; this is used." for name in d.summing_to_one]
         if d.occurring:
-            facts = [to_unicode(tex(e, d.names, d.loss)[0]).strip("[]") for e in d.occurring]
-            notes.append(f"{', '.join(facts)}: this is used.")
+            notes.append(f"{', '.join(self._facts())} everywhere; this is used.")
         return notes
+
+    def _facts(self) -> list[str]:
+        """The conditions that are used."""
+        d = self.derivation
+        return [to_unicode(tex(e, d.names, d.loss)[0]).strip("[]") for e in d.occurring]
+
+    def _convolutions(self) -> Iterator[str]:
+        """What the signs of convolutions mean, where there are some."""
+        used: dict[Any, list[str]] = {}
+        for q in self.derivation.equations:
+            for e in self._written(q):
+                if e.op in CONVOLUTIONS:
+                    stride, padding, dilation, groups = e.settings[0][1:5]
+                    said = [f"{word} {_each(n)}" for word, n, usual in (
+                        ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)) if {*n} != {usual}]
+                    said += [f"{groups} groups of channels"] if groups != 1 else []
+                    used.setdefault(", ".join(said), []).append(to_unicode(symbol(q.name, self.derivation.loss)))
+        if not used:
+            return
+        plain = "" in used and len(used) == 1
+        place = "p + j" if plain else "stride · p + dilation · j − padding"
+        yield ("∗ is the convolution of networks: "
+               f"(X ∗ W)[n, o, p] is the sum of W[o, c, j] X[n, c, {place}] over c and j.")
+        yield ("X ⋆ G and G ∗ᵀ W are what the sum of G ⊙ (X ∗ W) has for gradients with respect to W and X.")
+        for said, names in used.items():
+            if said:
+                yield f"{', '.join(dict.fromkeys(names))}: {said}."
+
+    def _places(self) -> Iterator[str]:
+        """Along which axis vectors lie that are not simply aligned with the last one."""
+        found: dict[int, list[str]] = {}
+        names = self.derivation.names
+        for q in self.derivation.equations:
+            for e in self._written(q):
+                if e.op is ops.reshape.op and e.args[0] in names and len(e.args[0].shape) == 1:
+                    wide = [d for d, n in enumerate(np.shape(e.values[-1])) if n != 1]
+                    if len(wide) == 1 and wide[0] != len(e.shape) - 1:
+                        axis = wide[0] + max(len(q.expr.shape) - len(e.shape), 0)
+                        found.setdefault(axis, []).append(names[e.args[0]])
+        for axis, vectors in found.items():
+            vectors = list(dict.fromkeys(vectors))
+            yield f"{', '.join(vectors)} {'lies' if len(vectors) == 1 else 'lie'} along axis {axis}."
+
+    def _written(self, q: Equation) -> Iterator[Expr]:
+        """The parts of an equation down to the symbols."""
+        names = self.derivation.names
+        stack = [q.expr]
+        while stack:
+            e = stack.pop()
+            if e not in names or (e is q.expr and names[e] == q.name):
+                yield e
+                stack += e.children()
 
     def __str__(self) -> str:
         parts = [(title, [(to_unicode(left), to_unicode(right), shape) for left, right, shape in rows])
@@ -234,6 +299,14 @@ class Explanation:
         canvas = agg.FigureCanvasAgg(figures.Figure(dpi=150))
         _draw(canvas, fonts.FontProperties, self._parts(), self._notes())
         canvas.figure.savefig(path, facecolor="white")
+
+
+CONVOLUTIONS = {f.op for f in (ops.conv, ops.conv_transpose, ops.conv_weight)}
+
+
+def _each(numbers: tuple[int, ...]) -> str:
+    """One number for all axes, or one for each."""
+    return str(numbers[0]) if len({*numbers}) == 1 else " × ".join(map(str, numbers))
 
 
 def _math(source: str) -> str:

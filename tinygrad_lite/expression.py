@@ -32,6 +32,10 @@ NOISE = {f.op for f in (ops.clone, ops.expand, ops.to_device, ops.to_dtype)}
 ARITHMETIC = NOISE | {f.op for f in (
     ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.pow, ops.transpose, ops.reshape, ops.permute,
     ops.gt, ops.ge, ops.lt, ops.le, ops.eq, ops.ne)}
+ELEMENTWISE = {f.op for f in (
+    ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.exp, ops.where, ops.gt, ops.ge, ops.lt, ops.le, ops.eq, ops.ne)}
+FLIPPED = ELEMENTWISE | {f.op for f in (ops.matmul, ops.softmax, ops.amax, ops.sum)}
+"""Ops of which the transpose may be taken as the same op of transposed operands."""
 SAFE_LOG = Op(ops.log.op.forward, tex=ops.log.op.tex, promotion="float", promoted=None, view=False, residuals=())
 """The logarithm in the definition of a fused op: it is written like any other, but the op computes it so that
 log softmax(z), log σ(z) and log (1 - σ(z)) do not overflow."""
@@ -138,7 +142,8 @@ class Algebra:
     """Makes expressions.  `sizes` is the batch size in each run, or (None,) if there is one run and it is unknown.
 
     Simplification does not look into expressions that are `opaque` (they have a name).  It may use that the sums of
-    `data`, arrays that are given, are 1; `summing_to_one` says of which.
+    `data`, arrays that are given, are 1; `summing_to_one` says of which.  And it may use that a case that only guards
+    against a division by 0 and the like does not occur; `occurring` says what holds instead.
     """
 
     def __init__(self, sizes: tuple[int | None, ...]) -> None:
@@ -146,6 +151,9 @@ class Algebra:
         self.opaque: set[Expr] = set()
         self.data: set[Expr] = set()
         self.summing_to_one: list[Expr] = []
+        self.occurring: list[Expr] = []
+        self.backward = False
+        self._turning = False
         self._table: dict[Any, Expr] = {}
         self._simplified: dict[Expr, Expr] = {}
         self._order = count()
@@ -153,7 +161,9 @@ class Algebra:
     # --- making expressions -------------------------------------------------------------------------------------------
 
     def given(self, values: tuple[Any, ...]) -> Expr:
-        """A symbol for arrays that are given."""
+        """A symbol for arrays that are given; one for each number that is infinite or nan."""
+        if all(v.shape == () and v.dtype.kind == "f" and not np.isfinite(v) for v in map(np.asarray, values)):
+            return self._table.setdefault(("given", repr(values)), Expr(next(self._order), values))
         return Expr(next(self._order), values)
 
     def number(self, scale: Scale) -> Expr:
@@ -208,6 +218,8 @@ class Algebra:
             for rule in (_usual_dim, RULES.get(plain.op)):
                 simpler = rule and self._attempt(best, lambda e, rule=rule: rule(self, e))  # type: ignore[misc]
                 best = simpler or best
+            if len(plain.shape) > 1 and best.op in FLIPPED:
+                best = self._attempt(best, lambda e: self._upright(e, plain.order)) or best
             self._simplified[plain] = best
         return self._simplified[plain]
 
@@ -220,6 +232,56 @@ class Algebra:
             agree(x, y) or agree(x, y, terms_of(e, r)) for r, (x, y) in enumerate(
                 zip(candidate.values, e.values, strict=True)))
         return candidate if same else None
+
+    def _upright(self, e: Expr, before: int) -> Expr | None:
+        """The transpose of what was computed before; backward, of what is elementwise in something transposed."""
+        if self._turning:  # what is turned is not turned back
+            return None
+        self._turning = True
+        try:
+            turned = self.flipped(e)
+        finally:
+            self._turning = False
+        if turned is None:
+            return None
+        seen = turned.order < before
+        elementwise = self.backward and e.op in ELEMENTWISE and any(map(self._is_transposed, e.children()))
+        return self.apply(ops.transpose, (turned,)) if seen or elementwise else None
+
+    def _is_transposed(self, e: Expr) -> bool:
+        return self.looks(e, ops.transpose) and {d % len(e.shape) for d in e.settings[0]} == {
+            len(e.shape) - 2, len(e.shape) - 1}
+
+    def flipped(self, e: Expr, depth: int = 6) -> Expr | None:
+        """An expression with its last two axes swapped, with no more transposes than it has; None if that cannot be."""
+        if e.number is not None or e.shape == ():
+            return e
+        if self._is_transposed(e):
+            return e.args[0]  # type: ignore[no-any-return]
+        if len(e.shape) < 2 or e.op is None or e in self.opaque or not depth:
+            return None
+        if e.op is ops.reshape.op and e.shape == (*e.args[0].shape[:-1], 1, *e.args[0].shape[-1:]):
+            return self.build(ops.reshape, e.args, tuple((s[0][:-2] + s[0][:-3:-1],) for s in e.settings))
+        if e.op is ops.matmul.op:
+            a, b = e.args
+            if min(len(a.shape), len(b.shape)) > 1 and any(map(self._is_transposed, e.args)):
+                return self.build(e.op, tuple(self.build(ops.transpose, (x,)) for x in (b, a)))
+            return None
+        if e.op not in FLIPPED:
+            return None
+        settings = e.settings
+        if "dim" in e.op.settings:
+            dim, ndim = e.setting("dim"), len(e.args[0].shape)
+            kept = "keepdim" not in e.op.settings or e.setting("keepdim")
+            if type(dim) is not int or dim % ndim < ndim - 2 or not kept:
+                return None
+            other = -3 - (dim % ndim - ndim)
+            settings = tuple(tuple(other if n == "dim" else s for n, s in zip(e.op.settings, run, strict=True))
+                             for run in settings)
+        args = [x if x is None else self.flipped(x, depth - 1) for x in e.args]
+        if any(new is None and old is not None for new, old in zip(args, e.args, strict=True)):
+            return None
+        return self.build(e.op, tuple(args), settings)
 
     def filled(self, scale: Scale, like: Expr) -> Expr:
         """A number in the shape of an expression."""
@@ -279,8 +341,10 @@ class Algebra:
             return x or y
         for a, b in ((x, y), (y, x)):
             factors = self._factors(a)
-            if self.looks(b, ops.div) and b.args[1] in factors:
-                factors.remove(b.args[1])
+            under = self._factors(b.args[1]) if self.looks(b, ops.div) else []
+            if under and all(factors.count(f) >= under.count(f) for f in under):
+                for f in under:
+                    factors.remove(f)
                 rest: Expr = b.args[0]
                 for f in factors:
                     rest = self.build(ops.mul, (f, rest))
@@ -363,7 +427,20 @@ def _div(w: Algebra, e: Expr) -> Expr | None:
         return None
     if not c[0] or (x is None and y is None):
         return w.filled(_times(c, _inverse(d)), e)
+    if x is not None and y is not None and (scores := _normalised(w, x, y)) is not None:
+        return w.scaled(_times(c, _inverse(d)), scores)
     return w.scaled(_times(c, _inverse(d)), w.ratio(x, y))
+
+
+def _normalised(w: Algebra, above: Expr, below: Expr) -> Expr | None:
+    """e^(z - max z) / Σ e^(z - max z) is the softmax of z."""
+    if not (w.looks(above, ops.exp) and w.looks(below, ops.sum) and below.args[0] is above):
+        return None
+    shifted = above.args[0]
+    top = shifted.args[1] if w.looks(shifted, ops.sub) else None
+    if top is None or not w.looks(top, ops.amax) or top.args[0] is not shifted.args[0] or _axes(top) != _axes(below):
+        return None
+    return w.build(ops.softmax, (top.args[0],), w.settings_of(ops.softmax, dim=top.setting("dim")))
 
 
 def _exp(w: Algebra, e: Expr) -> Expr | None:
@@ -374,7 +451,7 @@ def _exp(w: Algebra, e: Expr) -> Expr | None:
 
 def _neg(w: Algebra, e: Expr) -> Expr | None:
     c, x = w.split(e.args[0])
-    return w.scaled((-c[0], c[1]), x)
+    return w.filled((-c[0], c[1]), e) if x is None else w.scaled((-c[0], c[1]), x)
 
 
 def _add(w: Algebra, e: Expr) -> Expr | None:
@@ -391,6 +468,11 @@ def _sum_of_two(w: Algebra, e: Expr, c: Scale, x: Expr | None, d: Scale, y: Expr
     """c x + d y, which is e: a common number stands in front; a negative term is subtracted."""
     if x is None and y is None and c[1] == d[1]:
         return w.filled((c[0] + d[0], c[1]), e)
+    for a, b in ((x, y), (y, x)):  # a + (b - a)
+        if c == d == ONE and a is not None and b is not None and w.looks(b, ops.sub) and b.args[1] is a:
+            return b.args[0]  # type: ignore[no-any-return]
+    if e.op is ops.add.op and (blocks := _blocks(w, e)) is not None:
+        return blocks
     if not c[0] or not d[0]:  # what is added to 0
         return w.scaled(d, y) if not c[0] else w.scaled(c, x)
     if all(t is not None and t.values[0].dtype.kind == "b" for t in (x, y)):
@@ -409,6 +491,42 @@ def _sum_of_two(w: Algebra, e: Expr, c: Scale, x: Expr | None, d: Scale, y: Expr
     return w.scaled(outer, _logistic(w, first, second) or w.apply(ops.sub, (first, second)))
 
 
+def _blocks(w: Algebra, e: Expr) -> Expr | None:
+    """What is put side by side along an axis until that is full, joined."""
+    terms: list[Expr] = []
+    stack = [e]
+    while stack:
+        x = stack.pop()
+        if x is e or w.looks(x, ops.add):
+            stack += x.args
+        elif len(terms) == 8:
+            return None
+        else:
+            terms.append(x)
+    found: list[tuple[int, int, int, Expr]] = []
+    for t in terms:
+        c, put = w.split(t)
+        if put is None or not w.looks(put, ops.slice_backward):
+            return None
+        key = put.setting("key")
+        parts = [*key] if isinstance(key, tuple) else [key]
+        if Ellipsis in parts:
+            i = parts.index(Ellipsis)
+            parts[i : i + 1] = [slice(None)] * (len(e.shape) - len(parts) + 1)
+        if not all(isinstance(p, slice) and p.step in (None, 1) for p in parts):
+            return None
+        ranges = [range(*p.indices(n)) for p, n in zip(parts, e.shape, strict=False)]
+        cut = [d for d, (r, n) in enumerate(zip(ranges, e.shape, strict=False)) if len(r) < n]
+        if len(cut) != 1:
+            return None
+        found.append((ranges[cut[0]].start, ranges[cut[0]].stop, cut[0], w.scaled(c, put.args[0])))
+    found.sort(key=lambda each: each[:3])
+    dim, starts, stops = found[0][2], [f[0] for f in found], [f[1] for f in found]
+    if {f[2] for f in found} != {dim} or starts != [0, *stops[:-1]] or stops[-1] != e.shape[dim]:
+        return None
+    return w.apply(ops.cat, (tuple(f[3] for f in found),), w.settings_of(ops.cat, dim=dim))
+
+
 def _logistic(w: Algebra, first: Expr, second: Expr) -> Expr | None:
     """a (1 - b) - (1 - a) b = a - b, which is how binary cross entropy meets the sigmoid."""
 
@@ -424,10 +542,85 @@ def _logistic(w: Algebra, first: Expr, second: Expr) -> Expr | None:
 
 
 def _where(w: Algebra, e: Expr) -> Expr | None:
-    """A number that is chosen where x = x: that is how zeros are made of a gradient that may be infinite."""
-    condition, chosen, _ = e.args
-    everywhere = w.looks(condition, ops.eq) and condition.args[0] is condition.args[1]
-    return w.filled(chosen.number, e) if everywhere and chosen.number else None
+    """What is chosen everywhere; and a number that is chosen in some places, 0 in the others, as a product."""
+    condition, chosen, other = e.args
+    same = w.looks(condition, ops.eq) and condition.args[0] is condition.args[1]
+    if same and chosen.number:  # that is how zeros are made of a gradient that may be infinite
+        return w.filled(chosen.number, e)
+    always = w.split(condition)
+    if always[1] is None:
+        return _like(w, chosen if always[0][0] else other, e)
+    if (holds := _guarded(w, condition, (chosen, other))) is not None:
+        return _like(w, chosen if holds else other, e)
+    (c, x), (d, y) = w.split(chosen), w.split(other)
+    if x is None and y is None and not d[0] and condition.shape == e.shape:
+        return w.scaled(c, condition)
+    if x is None and y is None and not c[0] and condition.op in OPPOSITE and condition.shape == e.shape:
+        return w.scaled(d, w.apply(OPPOSITE[condition.op], condition.args))
+    return None
+
+
+OPPOSITE = {a.op: b.op for a, b in ((ops.lt, ops.ge), (ops.ge, ops.lt), (ops.le, ops.gt), (ops.gt, ops.le),
+                                    (ops.eq, ops.ne), (ops.ne, ops.eq))}
+
+
+def _like(w: Algebra, x: Expr, e: Expr) -> Expr:
+    """x in the shape of e."""
+    return x if x.shape == e.shape else w.apply(ops.expand, (x,), tuple((np.shape(v),) for v in e.values))
+
+
+def _guarded(w: Algebra, condition: Expr, cases: tuple[Expr, ...]) -> bool | None:
+    """Whether a condition holds everywhere (True) or nowhere (False), if it only tells apart what must not be computed
+    from the rest: whether what one of the cases is, or is divided by, is 0 (or not finite, or an ignored class), or is
+    next to 0.  None otherwise.  That is written down.
+    """
+    if condition.op not in OPPOSITE or condition in w.opaque:
+        return None
+    x, n = condition.args
+    value = {float(v) for v in n.values} if n.shape == () and n.op is None else set()
+    special = bool(value) and value <= {-np.inf, np.inf, -100.0}
+    tiny = condition.op in (ops.ge.op, ops.gt.op) and len(value) == 1 and 0 < min(value) <= 1e-6
+    zero = condition.op in (ops.eq.op, ops.ne.op) and value == {0.0} and any(
+        x is case or _divides_by(w, case, x) for case in cases)
+    if not (special or tiny or zero):
+        return None
+    for holds in (True, False):
+        if all(np.all(np.asarray(v) == holds) for v in condition.values):
+            fact = condition if holds else w.apply(OPPOSITE[condition.op], condition.args)
+            if fact not in w.occurring and not (zero and w.looks(x, ops.sum) and w.looks(x.args[0], ops.exp)):
+                w.occurring.append(fact)
+            return holds
+    return None
+
+
+def _divides_by(w: Algebra, e: Expr, x: Expr, below: bool = False) -> bool:
+    """Whether x is, perhaps as a power, a factor of what is divided by."""
+    if below and e is x:
+        return True
+    if e in w.opaque or e.op not in (ops.div.op, ops.mul.op, ops.neg.op, ops.pow.op, ops.expand.op):
+        return False
+    above, *under = e.args
+    return _divides_by(w, above, x, below) or any(
+        _divides_by(w, y, x, below or e.op is ops.div.op) for y in under if isinstance(y, Expr))
+
+
+def _compare(w: Algebra, e: Expr) -> Expr | None:
+    """A comparison of numbers; and of classes with the one that is ignored, which guards."""
+    if all(x.number is not None for x in e.args):
+        return w.filled((Fraction(int(e.values[0].all())), 0), e)
+    holds = _guarded(w, e, ()) if e.args[1].number == (Fraction(-100), 0) else None
+    return None if holds is None else w.filled((Fraction(int(holds)), 0), e)
+
+
+def _clamp(w: Algebra, e: Expr) -> Expr | None:
+    """With one bound it is a maximum or minimum; a bound next to 0 guards."""
+    x, least, most = e.args
+    if least is None:
+        return w.apply(ops.minimum, (x, most))
+    if most is not None or least.shape != () or least.number is None:
+        return None
+    holds = _guarded(w, w.apply(ops.ge, (x, least)), ())
+    return x if holds else w.apply(ops.maximum, (x, least))
 
 
 def _pow(w: Algebra, e: Expr) -> Expr | None:
@@ -443,6 +636,12 @@ def _sum(w: Algebra, e: Expr) -> Expr | None:
         lead = len(x.shape) - len(x.args[0].shape)
         if all(d < lead or np.shape(x.args[0].values[-1])[d - lead] == 1 for d in axes):
             return w.scaled(_times(c, w.scale_of(_counts(e))), _shaped(w, x.args[0], shapes))
+    if w.looks(x, ops.add) or w.looks(x, ops.sub):  # of which one need not be computed
+        halves = [w.split(w.build(e.op, (_like(w, part, x),), e.settings)) for part in x.args]
+        if all(rest is None for _, rest in halves):
+            (a, _), (b, _) = halves
+            made = w.build(x.op, (w.filled(a, e), w.filled(b, e)))
+            return w.filled(_times(c, w.split(made)[0]), e) if w.split(made)[1] is None else None
     if w.looks(x, ops.div) and e.setting("keepdim"):  # by what is the same for all summands
         over, under = x.args
         return w.scaled(c, w.build(ops.div, (w.build(e.op, (over,), e.settings), under)))
@@ -549,7 +748,8 @@ def _transpose(w: Algebra, e: Expr) -> Expr | None:
     dims = tuple(sorted(d % ndim - ndim for d in e.settings[0]))
     if w.looks(x, ops.transpose) and tuple(sorted(d % ndim - ndim for d in x.settings[0])) == dims:
         return x.args[0]  # type: ignore[no-any-return]
-    if w.looks(x, ops.matmul) and ndim == 2 and any(w.looks(y, ops.transpose) for y in x.args):
+    if (w.looks(x, ops.matmul) and dims == (-2, -1) and all(len(y.shape) > 1 for y in x.args)
+            and any(map(w._is_transposed, x.args))):
         return w.build(x.op, tuple(w.build(e.op, (y,), e.settings) for y in x.args[::-1]))
     return w.apply(e.op, (x,), (dims,) * len(w.sizes))
 
@@ -557,6 +757,12 @@ def _transpose(w: Algebra, e: Expr) -> Expr | None:
 def _same(w: Algebra, e: Expr) -> Expr | None:
     if e.shape == e.args[0].shape:
         return e.args[0]  # type: ignore[no-any-return]
+    if e.op is ops.reshape.op and w.looks(e.args[0], ops.reshape):
+        return w.build(e.op, e.args[0].args, e.settings)
+    if e.op is ops.reshape.op and w.looks(e.args[0], ops.sum):  # the axes that were summed over may stay
+        kept = w.apply(ops.sum, e.args[0].args, w.settings_of(ops.sum, dim=e.args[0].setting("dim"), keepdim=True))
+        if kept.shape == e.shape:
+            return kept
     scale, rest = w.split(e.args[0])
     return w.filled(scale, e) if rest is None else w.scaled(scale, w.apply(e.op, (rest,), e.settings))
 
@@ -580,8 +786,16 @@ def _at_classes(w: Algebra, e: Expr) -> Expr | None:
         return w.build(part.op, tuple(map(whole, part.args)), part.settings) if part.op in ARITHMETIC else part
 
     classes = w.apply(one_hot_along, (target,), tuple((np.shape(v)[dim], dim) for v in e.values))
-    scale, rest = w.split(whole(x))
+    scale, rest = w.split(_bare(whole(x), True) or x)
     return w.scaled(scale, classes if rest is None else w.product(classes, rest))
+
+
+def _matmul(w: Algebra, e: Expr) -> Expr | None:
+    """Numbers stand in front."""
+    (c, x), (d, y) = map(w.split, e.args)
+    if x is None or y is None or c[0] * d[0] in (0, 1):
+        return None
+    return w.scaled(_times(c, d), w.build(e.op, (x, y)))
 
 
 def _put(w: Algebra, e: Expr) -> Expr | None:
@@ -604,7 +818,8 @@ def _usual_dim(w: Algebra, e: Expr) -> Expr | None:
 
 
 RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rule in (
-    (ops.add, _add), (ops.clone, _same), (ops.div, _div), (ops.exp, _exp), (ops.expand, _same),
+    (ops.add, _add), (ops.clamp, _clamp), (ops.clone, _same), (ops.div, _div), (ops.eq, _compare), (ops.exp, _exp),
+    (ops.expand, _same), (ops.matmul, _matmul),
     (ops.gather_backward, _at_classes), (ops.index_backward, _at_classes), (ops.mean, _mean), (ops.mul, _mul),
     (ops.neg, _neg), (ops.pow, _pow), (ops.reshape, _same), (ops.slice_backward, _put), (ops.sub, _sub),
-    (ops.sum, _sum), (ops.sum_to, _sum_to), (ops.transpose, _transpose), (ops.where, _where))}
+    (ops.ne, _compare), (ops.sum, _sum), (ops.sum_to, _sum_to), (ops.transpose, _transpose), (ops.where, _where))}

@@ -8,12 +8,15 @@ template binds.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from fractions import Fraction
 from html import escape
 from string import Formatter
 from typing import Any, Literal
+
+import numpy as np
 
 from . import ops
 from .expression import Expr, Scale, parts_of
@@ -28,10 +31,11 @@ GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦ
     "omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega").split(), strict=True))
 SYMBOLS = {rf"\{name}": letter for letter, name in GREEK.items()} | {
     r"\cdot": "·", r"\to": "→", r"\vee": "∨", r"\neg": "¬", r"\_": "_", r"\times": "×", "-": "−",
-    r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\wedge": "∧",
+    r"\ast": "∗", r"\star": "⋆", r"\odot": "⊙", r"\sum": "Σ", r"\partial": "∂", r"\top": "ᵀ", r"\ne": "≠",
+    r"\le": "≤", r"\ge": "≥", r"\wedge": "∧",
     r"\prod": "Π", r"\oplus": "⊕", r"\approx": "≈", r"\infty": "∞", r"\bmod": "mod", r"\lVert": "‖", r"\rVert": "‖",
     r"\lfloor": "⌊", r"\rfloor": "⌋", r"\lceil": "⌈", r"\rceil": "⌉", r"\{": "{", r"\}": "}"}
-BINARY = set("+−=⊙·<>≠≤≥≈∧∨⊕×")
+BINARY = set("+−=⊙·<>≠≤≥≈∧∨⊕×∗⋆")
 SUPERSCRIPTS = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
 SUBSCRIPTS = str.maketrans("ijkln,0123456789", "ᵢⱼₖₗₙ ₀₁₂₃₄₅₆₇₈₉")
 AXES = "ijkln"
@@ -60,8 +64,54 @@ def number(scale: Scale) -> tuple[str, int]:
     """A number, perhaps times a power of the batch size, and how tightly it binds."""
     if scale[0] < 0:
         return f"-{number((-scale[0], scale[1]))[0]}", SUM
+    if (root := _root(scale[0])) is not None:
+        m = ["" if not n else "m" if n == 1 else f"m^{{{n}}}" for n in (max(scale[1], 0), max(-scale[1], 0))]
+        above, below = (" ".join(filter(None, parts)) for parts in zip(root, m, strict=True))
+        return (rf"\frac{{{above or 1}}}{{{below}}}", POWER) if below else (above, PRODUCT if " " in above else ATOM)
+    simple = scale[0].limit_denominator(64)
+    if scale[0].denominator > 10**6 and float(simple) == float(scale[0]):  # 1.1111111111111112 is 10/9
+        scale = simple, scale[1]
     above, below = (_integer(*part) for part in parts_of(scale))
     return (above, ATOM) if below == "1" else (rf"\frac{{{above}}}{{{below}}}", POWER)
+
+
+ROOTS = [*((math.sqrt(k), rf"\sqrt{{{k}}}", "", k) for k in (2, 3, 5, 6, 7, 10)),
+         (math.sqrt(2 / math.pi), r"\sqrt{\frac{2}{\pi}}", "", 0),
+         (1 / math.sqrt(2 * math.pi), "", r"\sqrt{2 \pi}", 0),
+         (math.sqrt(math.pi), r"\sqrt{\pi}", "", 0), (1 / math.sqrt(math.pi), "", r"\sqrt{\pi}", 0)]
+"""Roots that formulas have: value, TeX above and below a line, and what is under the root."""
+
+
+def _root(q: Fraction) -> tuple[str, str] | None:
+    """A float as a fraction or a decimal times a root, if it is one to the last bits, as numerator and denominator:
+    1/√2, 0.044715 √(2/π).
+
+    A float that has nothing to do with a root is taken for one with a probability below 10⁻⁸: some 10⁶ such numbers lie
+    in each decade, and the tolerance is 10⁻¹⁵.
+    """
+    if q.denominator < 10**9:  # short decimals and fractions are written as such
+        return None
+    found = []
+    for value, above, below, k in ROOTS:
+        rest = float(q) / value
+        f, decimal = Fraction(rest).limit_denominator(64), Fraction(f"{rest:.5g}")
+        if f and abs(rest / float(f) - 1) < 8e-16:
+            top, bottom = str(f.numerator), str(f.denominator)
+            if k and f.denominator % k == 0:  # √k / k = 1/√k
+                above, below, bottom = "", above, str(f.denominator // k)
+        elif decimal and abs(rest / float(decimal) - 1) < 8e-16:
+            top, bottom = f"{float(decimal):.5g}", ""
+        else:
+            continue
+        written = [" ".join(t for t in parts if t not in ("", "1")) for parts in ((top, above), (bottom, below))]
+        found.append((len(re.sub(r"\\\w+", "r", "".join(written))), written[0], written[1]))
+    return min(found)[1:] if found else None
+
+
+def _over(scale: Scale) -> str:
+    """The denominator of a number that is 1 over something with a root, else ""."""
+    text = number(scale)[0]
+    return text[len(r"\frac{1}{") : -1] if text.startswith(r"\frac{1}{") and r"\sqrt" in text else ""
 
 
 def _integer(q: Fraction, power: int) -> str:
@@ -78,10 +128,15 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
         return symbol(names[e], loss), POWER if names[e].startswith("∂") else ATOM
     if e.number is not None:
         return number(e.number)
-    assert e.op is not None
+    if e.op is None:  # an infinite number
+        return (r"\infty", ATOM) if e.values[0] > 0 else (r"-\infty", SUM)
     template, level, needs = _template(e.op)
     args = e.args
     if e.op is ops.mul.op and any(map(_is_number, args)):  # the number stands in front
+        if e.args[0].number is not None and (over := _over(e.args[0].number)):
+            above, level = tex(e.args[1], names, loss)
+            return (rf"\frac{{{above}}}{{{over}}}", POWER) if level != PREFIX else (
+                rf"\frac{{1}}{{{over}}} \, {above}", PRODUCT)
         args = args if _is_number(args[0]) else args[::-1]
         template, level, needs = _SCALED if not _is_number(args[1]) else _OF_NUMBERS
     elif e.op is ops.sum.op and setting("dim", e.setting("dim"), e):
@@ -101,9 +156,47 @@ def tex(e: Expr, names: dict[Expr, str], loss: str = "L", *, top: bool = False) 
     given = {n: operand(x, n) for n, x in zip(e.op.operands, args, strict=True)}
     fields: dict[str, str] = {n: text for n, (text, _) in given.items()}
     fields |= {n: setting(n, s, e) for n, s in zip(e.op.settings, e.settings[0], strict=True)}
-    if template == "{input}":  # nothing to see: a change of shape or dtype
+    if e.op in MOVING:
+        if (word := _rearrangement(e, names)) is not None:
+            while word == "rearrange" and e.args[0] not in names and e.args[0].op in MOVING:
+                e = e.args[0]
+            inside, binds = operand(e.args[0], "input")
+            return (rf"\operatorname{{{word}}}({inside})", ATOM) if word else (inside, binds)
+    elif template == "{input}":  # nothing to see: a change of dtype or device
         return given["input"]
     return template.format(**fields).replace("_{}", ""), level
+
+
+MOVING = {f.op for f in (ops.reshape, ops.permute, ops.transpose)}
+
+
+def _rearrangement(e: Expr, names: dict[Expr, str]) -> str | None:
+    """How to call what only moves elements: flat (all axes but the first are one), rows (all but the last), swap (of
+    two axes), reshape, permute; rearrange for what follows one of these; "" where only axes of size 1 come or go; None
+    for the transpose of matrices, which has a notation."""
+    x: Expr = e.args[0]
+    if e.op is ops.transpose.op and {d % len(e.shape) for d in e.settings[0]} == {len(e.shape) - 2, len(e.shape) - 1}:
+        return None
+    before, after = np.shape(x.values[-1]), np.shape(e.values[-1])
+    if e.op is ops.reshape.op:
+        if [n for n in before if n != 1] == [n for n in after if n != 1]:
+            return ""
+        word = "reshape"
+        if len(after) == 2 < len(before):
+            word = "flat" if after[0] == before[0] else "rows" if after[1] == before[-1] else word
+    else:
+        order = [*range(len(before))]
+        if e.op is ops.permute.op:
+            order = [d % len(before) for d in e.setting("dims")]
+        else:
+            i, j = (d % len(before) for d in e.settings[0])
+            order[i], order[j] = j, i
+        wide = [d for d in order if before[d] != 1]
+        if wide == sorted(wide):
+            return ""
+        word = "swap" if e.op is ops.transpose.op else "permute"
+    moved = x not in names and x.op in MOVING and _rearrangement(x, names)
+    return "rearrange" if moved else word
 
 
 def _factor(e: Expr) -> Expr:
@@ -130,16 +223,25 @@ def setting(name: str, value: Any, e: Expr) -> str:
         return ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
     if name == "equation":
         return str(value).replace("->", r" \to ")
+    if name == "dims":
+        return ",".join(AXES[d] for d in sorted(d % len(e.shape) for d in np.atleast_1d(value)) if d < len(AXES))
     if name == "key":
-        parts = [p for p in value if p is not Ellipsis] if isinstance(value, tuple) else [value]
+        parts = [*value] if isinstance(value, tuple) else [value]
+        if Ellipsis in parts:
+            whole = e.shape if e.op is ops.slice_backward.op else next(e.children()).shape
+            i, taken = parts.index(Ellipsis), sum(p is not None and p is not Ellipsis for p in parts)
+            parts[i : i + 1] = [slice(None)] * (len(whole) - taken) if parts[i + 1 :] else []
         return ", ".join(_slice(p) for p in parts)
+    if type(value) is float and value.is_integer():
+        value = int(value)
     return str(value).replace("_", r"\_")
 
 
 def _slice(part: Any) -> str:
     if not isinstance(part, slice):
         return str(part)
-    return ":".join("" if n is None else str(n) for n in (part.start, part.stop, *([part.step] if part.step else [])))
+    numbers = (part.start, part.stop, *([part.step] if part.step else []))
+    return ":".join("" if n is None else str(n) if n >= 0 else f"{{{n}}}" for n in numbers)
 
 
 @functools.cache
@@ -259,20 +361,25 @@ def _unicode(node: Node) -> str:
         base, index = (_unicode(part).strip() for part in content)
         if base in ("Σ", "Π", "max", "min", "arg max", "arg min"):
             return base + index.translate(SUBSCRIPTS) + " "
+        if index[-1:].isdigit() and not index[-3:-1].isdigit():
+            index = index.replace(", ", "")  # b_hidden2
         if base == "‖" or (len(base) > 1 and {*index} <= {*AXES, *", "}):  # a norm, or a function along these axes
             return base + index.translate(SUBSCRIPTS)
         return base + ("" if index[:1].isdigit() else "_") + index
-    return f"√({_unicode(content).strip()})" if kind == "sqrt" else str(content)
+    if kind == "sqrt":
+        under = _unicode(content).strip()
+        return f"√{under}" if re.fullmatch(r"\w|\d+", under) else f"√({under})"
+    return str(content)
 
 
 def _in_row(items: list[Node]) -> Iterator[str]:
     operand = product = False  # does an operand stand before; was it a factor (then a fraction is fenced)
     for kind, content in items:
         text = _unicode((kind, content))
-        if kind == "operator" and content in BINARY:
-            unary = content == "−" and not operand
+        if kind in ("operator", "sup") and text[0] in BINARY:
+            unary = text == "−" and not operand
             yield text if unary else f" {text} "
-            operand, product = False, content == "⊙"
+            operand, product = False, text[0] in "⊙∗⋆"
         elif kind == "operator" and content in "([,⌊⌈":
             yield text + (" " if content == "," else "")
             operand = product = False
@@ -288,7 +395,7 @@ def _in_row(items: list[Node]) -> Iterator[str]:
 def _fenced(text: str, compound: str) -> str:
     """Parentheses around what has something compound in it; what stands in parentheses already does not count."""
     outside = text
-    while (inner := re.sub(r"\([^()]*\)", "□", outside)) != outside:
+    while (inner := re.sub(r"\([^()]*\)|\[[^][]*\]", "□", outside)) != outside:
         outside = inner
     return f"({text})" if re.search(compound, outside) and not re.fullmatch("∂[^ ]*", text) else text
 

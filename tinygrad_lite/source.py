@@ -4,6 +4,8 @@ An op is written as the one expression that its function returns.  A longer func
 whatever functions it calls.  A few ops are spelled as one would by hand.
 """
 
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import ast
@@ -25,6 +27,7 @@ from . import ops
 from .derivation import Derivation
 from .expression import ONE, SAFE_LOG, Expr, Scale, parts_of
 from .operation import Op
+from .ops.functions import at_least, at_most
 from .ops.indexing import ARRAY
 from .ops.loss import one_hot_along
 
@@ -51,6 +54,10 @@ SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
     (ops.var, "np.var(input, axis=dim, ddof=correction, keepdims=keepdim)"),
     (ops.where, "np.where(condition, input, other)"))}
 """Ops whose function does more than one expression would (dtypes, odd dims, speed): one that says the same."""
+
+
+SIMPLER: dict[Any, str] = {at_least: "np.maximum", at_most: "np.minimum"}
+"""Functions that only are faster than one of NumPy."""
 
 
 def softmax(z, dim=-1):  # type: ignore[no-untyped-def]
@@ -94,23 +101,68 @@ def index_put(x, values, key):  # type: ignore[no-untyped-def]
     return result
 
 
+def taps(x, kernel, size, stride, dilation):  # type: ignore[no-untyped-def]
+    for j in np.ndindex(*kernel):
+        yield j, (..., *(slice(i * d, i * d + (n - 1) * s + 1, s) for i, n, s, d in zip(j, size, stride, dilation)))  # noqa: B905
+
+
+def padded(x, kernel, size, stride, padding, dilation):  # type: ignore[no-untyped-def]
+    whole = [(n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(size, kernel, stride, dilation)]  # noqa: B905
+    behind = [max(0, w - p - n) for w, p, n in zip(whole, padding, x.shape[2:])]  # noqa: B905
+    return np.pad(x, [(0, 0), (0, 0), *zip(padding, behind)])  # noqa: B905
+
+
+def in_groups(x, axis, groups):  # type: ignore[no-untyped-def]
+    return x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
+
+
+def conv(x, w, size, stride, padding, dilation, groups):  # type: ignore[no-untyped-def]
+    kernel = w.shape[2:]
+    x = in_groups(padded(x, kernel, size, stride, padding, dilation), 1, groups)
+    w = in_groups(w, 0, groups)
+    y = sum(np.einsum("ngc...,goc->ngo...", x[at], w[(..., *j)])
+            for j, at in taps(x, kernel, size, stride, dilation))
+    return y.reshape(len(x), -1, *size)
+
+
+def conv_transpose(y, w, size, stride, padding, dilation, groups):  # type: ignore[no-untyped-def]
+    kernel, out = w.shape[2:], y.shape[2:]
+    y, w = in_groups(y, 1, groups), in_groups(w, 0, groups)
+    x = np.zeros((len(y), groups * w.shape[2], *size), y.dtype)
+    x = in_groups(padded(x, kernel, out, stride, padding, dilation), 1, groups)
+    for j, at in taps(x, kernel, out, stride, dilation):
+        x[at] += np.einsum("ngo...,goc->ngc...", y, w[(..., *j)])
+    x = x.reshape(len(x), -1, *x.shape[3:])
+    return x[(..., *(slice(p, p + n) for p, n in zip(padding, size)))]  # noqa: B905
+
+
+def conv_weight(x, y, size, stride, padding, dilation, groups):  # type: ignore[no-untyped-def]
+    x = in_groups(padded(x, size, y.shape[2:], stride, padding, dilation), 1, groups)
+    out, y = y.shape[2:], y.reshape(len(y), groups, y.shape[1] // groups, -1)
+    w = np.zeros((groups, y.shape[2], x.shape[2], *size), y.dtype)
+    for j, at in taps(x, size, out, stride, dilation):
+        w[(..., *j)] = np.einsum("ngop,ngcp->goc", y, x[at].reshape(*x.shape[:3], -1))
+    return w.reshape(-1, *w.shape[2:])
+
+
 FUNCTIONS: dict[Op, Callable[..., Any]] = {f.op: function for f, function in (
     (ops.softmax, softmax), (ops.log_softmax, log_softmax), (ops.gather, gather), (ops.gather_backward, scatter_add),
-    (ops.slice_backward, put), (ops.index_backward, index_add), (ops.index_put, index_put))}
+    (ops.slice_backward, put), (ops.index_backward, index_add), (ops.index_put, index_put), (ops.conv, conv),
+    (ops.conv_transpose, conv_transpose), (ops.conv_weight, conv_weight))}
 """The same for functions: these are written into the source instead of the op's own."""
 
 
-def write_source(derivation: Derivation, shapes: dict[str, str]) -> str:
-    """The source of `loss_and_grads(*, ...) -> (loss, {symbol: gradient})`.
+def write_source(derivation: Derivation, shapes: dict[str, str], facts: list[str]) -> str:
+    """The source of `loss_and_grads(*, ...) -> (loss, {symbol: gradient})`; `facts` are conditions that it assumes.
 
     Raises ValueError, naming the op, for an op whose source is not available or cannot stand alone.
     """
-    return _Writer(derivation, shapes).source()
+    return _Writer(derivation, shapes, facts).source()
 
 
 class _Writer:
-    def __init__(self, derivation: Derivation, shapes: dict[str, str]) -> None:
-        self.derivation, self.shapes = derivation, shapes
+    def __init__(self, derivation: Derivation, shapes: dict[str, str], facts: list[str]) -> None:
+        self.derivation, self.shapes, self.facts = derivation, shapes, facts
         self.functions: dict[Any, tuple[str, str]] = {}  # function -> its name here, its source
         self.variables: dict[str, str] = {}
         for name in derivation.names.values():
@@ -154,6 +206,7 @@ class _Writer:
         paragraphs = [f"Return the loss and its gradients with respect to {parameters}, by symbol.",
                       f"Arrays: {arrays}."]
         paragraphs += [f"Assumes that {name} sums to 1 in each example." for name in d.summing_to_one]
+        paragraphs += [f"Assumes that everywhere {', '.join(self.facts)}."] if self.facts else []
         paragraphs += ["Generated by tinygrad_lite.explain(...).code() from the program that ran."]
         first, *rest = [textwrap.wrap(text, WIDTH - 8, break_on_hyphens=False) for text in paragraphs]
         lines = [*first, "", *(line for paragraph in rest for line in paragraph)]
@@ -192,7 +245,8 @@ class _Writer:
         name = self.function(FUNCTIONS.get(e.op, e.op.forward), e.op)
         settings = [ast.keyword(n, given[n]) for n, xs in zip(e.op.settings, e.settings[0], strict=True)
                     if repr(xs) != repr(usual[n])]
-        operands = [o for o in e.op.operands if o in given]
+        operands = [o for o, x in zip(e.op.operands, e.args, strict=True) if o in given and (
+            x is not None or e.op not in FUNCTIONS)]
         first_setting = [*usual].index(e.op.settings[0]) if e.op.settings else len(operands)
         ordered = len(operands) if e.op in FUNCTIONS else first_setting  # what comes after a setting goes by name
         settings += [ast.keyword(o, given[o]) for o in operands[ordered:]]
@@ -258,10 +312,11 @@ class _Writer:
         value = body[0].value
         used = [n.id for n in ast.walk(value) if isinstance(n, ast.Name)]
         twice = any(used.count(n) > 1 and not isinstance(x, (ast.Name, ast.Constant)) for n, x in given.items())
-        others = {*used} - given.keys()
-        if twice or any(op.forward.__globals__.get(n) is not np for n in others):
+        others = {n: op.forward.__globals__.get(n) for n in {*used} - given.keys()}
+        known = {np: "np"} | SIMPLER
+        if twice or any(not isinstance(x, (FunctionType, ModuleType)) or x not in known for x in others.values()):
             return None
-        return _filled(value, given | {n: ast.Name("np") for n in others})
+        return _filled(value, given | {n: _parsed(known[x]) for n, x in others.items()})
 
     def function(self, function: Any, op: Op) -> str:
         """Put a function above the code, and those that it calls; return its name there."""
@@ -305,9 +360,17 @@ class _Writer:
             return _parsed(f"np.{owner.__name__}.{called}")
         if isinstance(value, np.dtype):
             return _parsed(f"np.dtype({value.name!r})")
+        if isinstance(value, FunctionType) and value in SIMPLER:
+            return _parsed(SIMPLER[value])
         if isinstance(value, FunctionType):
             return ast.Name(self.function(value, op))
-        if value is None or isinstance(value, (bool, int, float, str, tuple)):
+        if isinstance(value, type) and getattr(builtins, called, None) is value:
+            return ast.Name(called)
+        if isinstance(value, tuple):
+            return ast.Tuple([self.outside(v, name, op) for v in value])
+        if isinstance(value, float) and not math.isfinite(value):
+            return _parsed(f"np.{value}" if not value < 0 else "-np.inf")
+        if value is None or isinstance(value, (bool, int, float, str)):
             return _parsed(repr(value))
         raise ValueError(f"code(): op {op.name} uses {name} ({type(value).__name__}), which plain NumPy source cannot "
                          f"contain; write its function with np alone")
