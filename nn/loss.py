@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..ops.loss import check_floating, check_reduction, class_dim, one_hot_along, reduced
+from ..dtypes import check_floating
+from ..ops.loss import check_reduction, class_dim, one_hot_along, reduced
 from .activation import logsigmoid
 from .distance import at_least, pairwise_distance
 from .module import FunctionModule
@@ -102,7 +103,7 @@ def of_classes(scores: Any, target: Any, weight: Any, ignore_index: int, reducti
     if target.shape != expected:
         raise ValueError(f"class indices for input {scores.shape} must have shape {expected}, got {target.shape}")
     counted = target != ignore_index
-    index = ops.where(counted, target, 0)
+    index = ops.where(counted, target, 0).long()
     loss = -ops.gather(scores, dim, index.unsqueeze(dim)).squeeze(dim)
     if label_smoothing:
         loss = loss * (1 - label_smoothing) - scores.sum(dim) * (label_smoothing / scores.shape[dim])

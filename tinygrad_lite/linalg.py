@@ -1,19 +1,71 @@
 """Linear algebra: `torch.linalg` in its names and arguments, as far as it is here.
 
-Beside what stands here: `norm`, `vector_norm`, `matmul`, `cross`, `diagonal`.
+Beside what stands here: `matmul`, `diagonal`, `det`, `inv`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from . import ops
 from .compositions import cross as _cross
-from .compositions import norm
+from .compositions import norm as _norm
+from .compositions.shape import axis_of
 from .graph import Array
-from .ops import det, diagonal, inv, matmul, vector_norm
+from .ops import det, diagonal, inv, matmul
 
-__all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "norm", "slogdet", "solve", "vector_norm"]
+__all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "norm", "slogdet", "solve",
+           "vector_norm"]
+
+
+def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The norm of the vectors along `dim`, or of all elements: sum(|x| ** ord) ** (1 / ord).
+
+    inf and -inf are the largest and smallest |x|, 0 counts the elements that are not 0.
+
+    Raises RuntimeError for integers and bool.
+    """
+    return _norm(x, ord, dim, keepdim, dtype)
+
+
+def matrix_norm(A: Array, ord: float | str = "fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False, *,
+                dtype: Any = None) -> Any:
+    """The norm of the matrices whose rows and columns lie along the two axes of `dim`.
+
+    "fro" is the root of the sum of squares, 1 and -1 the largest and smallest sum of |A| over a column, inf and -inf
+    over a row.
+
+    Raises NotImplementedError for the norms that are made of singular values: 2, -2 and "nuc".
+    """
+    rows, columns = (axis_of(A, axis) for axis in dim)
+    if ord == "fro":
+        return _norm(A, 2, (rows, columns), keepdim, dtype)
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise NotImplementedError(f"matrix_norm: ord={ord!r} is not supported; it may be 'fro', 1, -1, inf or -inf")
+    summed, compared = (rows, columns) if ord in (1, -1) else (columns, rows)
+    found = _norm(_norm(A, 1, summed, True, dtype), math.copysign(math.inf, ord), compared, True)
+    return found if keepdim else ops.reshape(found, [n for i, n in enumerate(A.shape) if i not in (rows, columns)])
+
+
+def norm(A: Array, ord: float | str | None = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """`matrix_norm` of a matrix or along two axes, else `vector_norm`; without `ord` always the root of squares.
+
+    Raises RuntimeError for an `ord` and more than two axes to choose from.
+
+    >>> import tinygrad_lite as tg
+    >>> x = tg.tensor([[3.0, 4.0], [0.0, 1.0]])
+    >>> tg.linalg.norm(x[0]), tg.linalg.norm(x, 1), tg.linalg.norm(x, float("inf"), dim=1)
+    (tensor(5.), tensor(5.), tensor([4., 1.]))
+    """
+    axes = range(len(A.shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    if ord is None:
+        return _norm(A, 2, dim, keepdim, dtype)
+    if len(axes) > 2:
+        raise RuntimeError(f"linalg.norm: with ord={ord!r} expected one or two axes, got {len(axes)}")
+    if len(axes) == 2 or isinstance(ord, str):
+        return matrix_norm(A, ord, tuple(axes), keepdim, dtype=dtype)
+    return vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
 
 class SlogdetResult(NamedTuple):

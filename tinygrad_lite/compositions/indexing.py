@@ -18,6 +18,8 @@ from .shape import axis_of, broadcast_tensors, ravel
 def take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Any:
     """`gather`, with `input` and `indices` broadcast against each other apart from `dim`; without it, both flattened.
 
+    Along `dim` a negative index counts from the end, which `gather` refuses.
+
     >>> import tinygrad_lite as tg
     >>> x = tg.tensor([[3.0, 1.0], [5.0, 9.0]])
     >>> tg.take_along_dim(x, x.argmax(1, keepdim=True), 1)
@@ -30,6 +32,8 @@ def take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Any:
         raise RuntimeError("take_along_dim(): input and indices should have the same number of dimensions, "
                            f"but got {len(input.shape)} and {len(indices.shape)}")
     axis = axis_of(input, dim)
+    if input.shape:
+        indices = ops.where(ops.lt(indices, 0), ops.add(indices, input.shape[axis]), indices)
     shape = list(input.shape)
     for x in (input, indices):
         shape = [n if m == 1 else m for n, m in zip(shape, x.shape, strict=True)]

@@ -246,7 +246,7 @@ def median(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
     if dim is None:
         return ops.median(input)
     if not input.shape:
-        return _along(input, ops.argsort(input), dim, keepdim)
+        return _along(input, ops.argsort(input, dim), dim, keepdim)
     if not (n := input.shape[dim]):
         raise IndexError(f"median(): expected reduction dim {dim} to have non-zero size")
     order, nans = ops.argsort(input, dim), ops.sum(ops.ne(input, input), dim, True)

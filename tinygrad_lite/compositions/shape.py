@@ -14,6 +14,7 @@ import numpy as np
 from .. import ops
 from ..graph import Array
 from ..ops.indexing import ARRAY
+from ..ops.shape import along
 
 
 def sizes_of(given: tuple[Any, ...], named: Any = None) -> Any:
@@ -37,11 +38,6 @@ def axis_of(input: Array, dim: int) -> int:
     if not -ndim <= dim < ndim:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
     return dim % ndim
-
-
-def along(axis: int, part: Any) -> tuple[Any, ...]:
-    """The key of `part` (a slice, an integer) along an axis."""
-    return (slice(None),) * axis + (part, Ellipsis)
 
 
 def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
@@ -97,8 +93,7 @@ def split(tensor: Array, split_size_or_sections: int | Sequence[int], dim: int =
     if builtins.sum(sizes) != n or builtins.min(sizes, default=0) < 0:
         raise RuntimeError(f"split: sizes {list(sizes)} do not add up to the {n} of axis {dim}")
     ends = [*itertools.accumulate(sizes)]
-    before = (slice(None),) * axis
-    return tuple(ops.getitem(tensor, (*before, slice(end - size, end), Ellipsis))
+    return tuple(ops.getitem(tensor, along(axis, slice(end - size, end)))
                  for end, size in zip(ends, sizes, strict=True))
 
 
@@ -112,8 +107,7 @@ def chunk(input: Array, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 
 def unbind(input: Array, dim: int = 0) -> tuple[Any, ...]:
     """Views of `input` at each index of `dim`, without that axis."""
-    before = (slice(None),) * range(len(input.shape))[dim]
-    return tuple(ops.getitem(input, (*before, i, Ellipsis)) for i in range(input.shape[dim]))
+    return tuple(ops.getitem(input, along(dim, i)) for i in range(input.shape[dim]))
 
 
 def ravel(input: Array) -> Any:
@@ -158,9 +152,7 @@ def movedim(input: Array, source: int | Sequence[int], destination: int | Sequen
     return ops.permute(input, tuple(goes_to[d] if d in goes_to else next(order) for d in range(len(input.shape))))
 
 
-def moveaxis(input: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
-    """`movedim` by its other name."""
-    return movedim(input, source, destination)
+moveaxis = movedim
 
 
 def swapaxes(input: Array, axis0: int, axis1: int) -> Any:
@@ -341,9 +333,7 @@ def column_stack(tensors: Sequence[Array]) -> Any:
     return ops.cat([x if len(x.shape) > 1 else ops.reshape(x, (-1, 1)) for x in tensors], 1)
 
 
-def concat(tensors: Sequence[Array], dim: int = 0) -> Any:
-    """`cat` by another name."""
-    return ops.cat(tensors, dim)
+concat = ops.cat
 
 
 def concatenate(tensors: Sequence[Array], axis: int = 0, *, dim: int | None = None) -> Any:

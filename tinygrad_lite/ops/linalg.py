@@ -215,7 +215,8 @@ def _(g, weight):
 def _(g, input, weight_shape):
     if len(input.shape) == 2:
         return matmul(g.T, input)
-    return matmul(reshape(g, (-1, *weight_shape[:-1])).T, reshape(input, (-1, weight_shape[-1])))
+    rows = math.prod(input.shape[:-1])  # not -1, which is ambiguous where there are no features
+    return matmul(reshape(g, (rows, *weight_shape[:-1])).T, reshape(input, (rows, weight_shape[-1])))
 
 
 @linear.vjp("bias")

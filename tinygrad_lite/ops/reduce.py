@@ -367,6 +367,8 @@ def argsort(input: Array, dim: int = -1, descending: bool = False, stable: bool 
 
 def _order(input: Array, dim: int, descending: bool) -> Array:
     if not input.ndim:
+        if dim not in (0, -1):
+            raise IndexError(f"Dimension out of range (expected to be in range of [-1, 0], but got {dim})")
         return np.zeros((), dtypes.int64, like=input)
     if not descending:
         return np.argsort(input, axis=dim, kind="stable")
