@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from html import escape
 from math import prod
@@ -61,7 +62,9 @@ def explain(f: Callable[..., Any], *args: Any, names: Any = None) -> Explanation
     _check(program)
     for again, reordered, batch in _doubled(f, args, named):
         try:
-            twice = record(f, again, named, merged=True)
+            with warnings.catch_warnings():  # these arguments are ours
+                warnings.simplefilter("ignore")
+                twice = record(f, again, named, merged=True)
             if not _depends_on_order(f, reordered, twice):
                 return Explanation(derive([program, twice], named, batch))
         except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError, UnknownSizeError):

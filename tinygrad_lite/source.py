@@ -332,7 +332,9 @@ class _Writer:
         arguments = definition.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             argument.annotation = None
-        definition.body = [s for s in definition.body if not _is_docstring(s) and not _is_check(s)]
+        for block in ast.walk(definition):
+            if isinstance(block, (ast.FunctionDef, ast.If, ast.For, ast.With)):
+                block.body = [s for s in block.body if not _is_docstring(s) and not _is_check(s)] or [ast.Pass()]
         known = function.__globals__ | dict(zip(function.__code__.co_freevars,
                                                 (c.cell_contents for c in function.__closure__ or ()), strict=True))
         definition = _Members(lambda module, name: self.outside(getattr(known[module], name), f"{module}.{name}", op),
@@ -381,6 +383,8 @@ def _spelling(e: Expr) -> str:
     assert e.op is not None
     if e.op is ops.transpose.op and len(e.shape) == 2:
         return "input.T"
+    if e.op is ops.argsort.op and e.shape and not e.setting("descending"):
+        return "np.argsort(input, axis=dim, kind='stable')"
     if e.op is one_hot_along.op and e.setting("dim") in (-1, len(e.shape) - 1):
         return "np.eye(num_classes)[target]"
     return SPELLINGS.get(e.op, "")
