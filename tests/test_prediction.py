@@ -126,7 +126,8 @@ def test_a_photograph_is_turned_as_the_camera_says(tmp_path: Path) -> None:
     turned = pillow.Exif()
     turned[274] = 6  # the camera was turned by 90 degrees
     digit.rotate(90).save(tmp_path / "turned.png", exif=turned)
-    np.testing.assert_array_equal(*(read(tmp_path / f"{name}.png", (1, 28, 28)) for name in ("upright", "turned")))
+    upright, righted = (read(tmp_path / f"{name}.png", (1, 28, 28)) for name in ("upright", "turned"))
+    np.testing.assert_array_equal(upright, righted)
 
 
 def test_colour_images_are_resized(tmp_path: Path) -> None:
@@ -185,6 +186,14 @@ def test_info_prints_versions_devices_and_kernels(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     for name in ("tinygrad_lite ", "processor ", "numpy ", "BLAS ", "GFLOP/s", "devices ", "cpu", "matplotlib "):
         assert name in printed
+
+
+def test_info_names_the_datasets_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYGRAD_LITE_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()  # as a download that failed leaves it
+    (tmp_path / "cifar-10-batches-bin").mkdir()
+    (tmp_path / "cifar-10-batches-bin" / "test_batch.bin").touch()
+    assert f"{tmp_path}: Digits (embedded), CIFAR10\n" in machine.report()
 
 
 def library(**found: Any) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _devices() -> str:
 
 
 def _datasets(folder: Path) -> str:
-    there = [name for subfolder, name in FOLDERS.items() if (folder / subfolder).is_dir()]
+    there = [name for subfolder, name in FOLDERS.items() if any((folder / subfolder).glob("*"))]
     return ", ".join(["Digits (embedded)", *there])
 
 
