@@ -124,6 +124,10 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     """`input` limited to [min_val, max_val]; the derivative at the bounds is 0.
 
     Raises ValueError unless min_val <= max_val.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.hardtanh(tg.tensor([-3.0, 0.5, 2.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
     """
     return put(input, ops.hardtanh(input, min_val, max_val), inplace)
 
@@ -143,7 +147,14 @@ class Hardtanh(_Activation):
 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
-    """min(max(input, 0), 6)."""
+    """min(max(input, 0), 6).
+
+    The derivative at 0 and at 6 is 0.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.relu6(tg.tensor([-1.0, 3.0, 8.0]))
+    tensor([0., 3., 6.])
+    """
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
@@ -157,7 +168,12 @@ class ReLU6(_Activation):
 
 
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
-    """min(max(input + 3, 0), 6) / 6, a piecewise linear sigmoid."""
+    """min(max(input + 3, 0), 6) / 6, a piecewise linear sigmoid.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.hardsigmoid(tg.tensor([-4.0, 0.0, 1.5]))
+    tensor([0.0000, 0.5000, 0.7500])
+    """
     return put(input, ops.hardtanh(input + 3, 0.0, 6.0) / 6, inplace)
 
 
@@ -174,6 +190,10 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
     """input * hardsigmoid(input).
 
     Source: Howard and others, Searching for MobileNetV3, ICCV 2019.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.hardswish(tg.tensor([-1.0, 0.0, 3.0]))
+    tensor([-0.3333,  0.0000,  3.0000])
     """
     return put(input, input * hardsigmoid(input), inplace)
 
@@ -188,7 +208,12 @@ class Hardswish(_Activation):
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """`input` where it is larger than `threshold` (or nan), else `value`."""
+    """`input` where it is larger than `threshold` (or nan), else `value`.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.threshold(tg.tensor([0.05, 0.5]), 0.1, 20.0)
+    tensor([20.0000,  0.5000])
+    """
     return put(input, ops.where(input <= threshold, value, input), inplace)
 
 
@@ -205,6 +230,10 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     """`input` moved by `lambd` towards 0, and 0 if it is nearer than that.
 
     Raises RuntimeError for a negative `lambd`.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.softshrink(tg.tensor([-2.0, 0.25, 2.0]))
+    tensor([-1.5000,  0.0000,  1.5000])
     """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
@@ -226,7 +255,12 @@ class Softshrink(_Activation):
 
 
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """`input`, but 0 between -lambd and lambd."""
+    """`input` where |input| > lambd, else 0; the derivative is 1 or 0.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.hardshrink(tg.tensor([-2.0, 0.25, 2.0]))
+    tensor([-2.,  0.,  2.])
+    """
     return ops.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
@@ -323,7 +357,14 @@ class CELU(_Activation):
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
-    """input * sigmoid(input), also called swish."""
+    """input * sigmoid(input), also called swish.
+
+    Source: Elfwing, Uchibe and Doya, Sigmoid-weighted linear units, Neural Networks 107 (2018).
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.silu(tg.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.2689,  0.0000,  0.7311])
+    """
     return put(input, ops.silu(input), inplace)
 
 
@@ -411,7 +452,12 @@ class LogSigmoid(_Activation):
 
 
 def softsign(input: Any) -> Any:
-    """input / (1 + |input|)."""
+    """input / (1 + |input|).
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.softsign(tg.tensor([-3.0, 0.0, 1.0]))
+    tensor([-0.7500,  0.0000,  0.5000])
+    """
     return input / (1 + ops.abs(input))
 
 
@@ -422,7 +468,12 @@ class Softsign(_Activation):
 
 
 def tanhshrink(input: Any) -> Any:
-    """input - tanh(input)."""
+    """input - tanh(input).
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.tanhshrink(tg.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.2384,  0.0000,  0.2384])
+    """
     return input - ops.tanh(input)
 
 

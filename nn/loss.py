@@ -264,6 +264,10 @@ def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, *, 
     """The mean over the classes of -weight (target log s + (1 - target) log(1 - s)) with s = sigmoid(input).
 
     Shapes: input and target (..., C); weight is broadcast.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.multilabel_soft_margin_loss(tg.tensor([[2.0, -2.0]]), tg.tensor([[1.0, 0.0]]))
+    tensor(0.1269)
     """
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     return reduced((loss if weight is None else loss * weight).mean(-1), reduction)
@@ -276,7 +280,12 @@ class MultiLabelSoftMarginLoss(_Weighted):
 
 
 def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
-    """log(1 + e ** (-target * input)), without overflow, with targets 1 and -1."""
+    """log(1 + e ** (-target * input)), without overflow, with targets 1 and -1.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.soft_margin_loss(tg.tensor([0.0, 1000.0]), tg.tensor([1.0, -1.0]), reduction="none")
+    tensor([6.9315e-01, 1.0000e+03])
+    """
     return reduced(-logsigmoid(target * input), reduction)
 
 
@@ -325,6 +334,10 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
     """e ** input - target input, or without `log_input` input - target log(input + eps).
 
     With `full` Stirling's approximation of log(target!) is added where target > 1.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.poisson_nll_loss(tg.tensor([0.0, 1.0]), tg.tensor([2.0, 0.0]), reduction="none")
+    tensor([1.0000, 2.7183])
     """
     loss = ops.exp(input) - target * input if log_input else input - target * ops.log(input + eps)
     if full:
@@ -351,6 +364,10 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     Shapes: input and target are broadcast; var that of input, or with 1 in the place of one size, or without the last
     axis, or a number.
     Raises ValueError for a negative variance and where the shapes do not fit.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.gaussian_nll_loss(tg.tensor([1.0, 3.0]), tg.tensor([0.0, 3.0]), tg.tensor([1.0, 1.0]))
+    tensor(0.2500)
     """
     if isinstance(var, (int, float)):
         var = input.detach() * 0 + var
@@ -418,7 +435,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean", weight: Any = 
 
 
 class MSELoss(_Loss):
-    """(input - target) ** 2."""
+    """(input - target) ** 2, elementwise.  See `functional.mse_loss`."""
 
     function = staticmethod(mse_loss)
 
@@ -438,7 +455,7 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean", weight: Any = N
 
 
 class L1Loss(_Loss):
-    """|input - target|."""
+    """|input - target|, elementwise.  See `functional.l1_loss`."""
 
     function = staticmethod(l1_loss)
 
@@ -449,6 +466,10 @@ def smooth_l1_loss(input: Any, target: Any, *, reduction: str = "mean", beta: fl
     Shapes: input and target are broadcast, with a warning.
     Raises RuntimeError for integers and a negative beta.
     Source: Girshick, Fast R-CNN, ICCV 2015.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.smooth_l1_loss(tg.tensor([0.5, 3.0]), tg.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
     """
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -509,6 +530,11 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     """max(0, margin - target (input1 - input2)): a target of 1 wants the first one larger, -1 the second.
 
     Raises RuntimeError for operands with different numbers of axes.
+
+    >>> import tinygrad_lite as tg
+    >>> x, y = tg.tensor([2.0, 2.0]), tg.tensor([1.0, 1.0])
+    >>> tg.nn.functional.margin_ranking_loss(x, y, tg.tensor([1, -1]), margin=0.5, reduction="none")
+    tensor([0.0000, 1.5000])
     """
     if not len(input1.shape) == len(input2.shape) == len(target.shape):
         raise RuntimeError("margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -526,7 +552,12 @@ class MarginRankingLoss(_Loss):
 
 
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean") -> Any:
-    """The distance `input` where target is 1, and max(0, margin - input) where it is -1."""
+    """The distance `input` where target is 1, and max(0, margin - input) where it is -1.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.nn.functional.hinge_embedding_loss(tg.tensor([0.3, 0.3]), tg.tensor([1, -1]), reduction="none")
+    tensor([0.3000, 0.7000])
+    """
     near = ops.where(target == -1, 0.0, input)
     return reduced(near + ops.where(target == 1, 0.0, ops.clamp(margin - input, 0)), reduction)
 
@@ -545,6 +576,11 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
 
     Shapes: inputs (N, D) and target (N,), or (D,) and ().
     Raises RuntimeError for others.
+
+    >>> import tinygrad_lite as tg
+    >>> x, y = tg.tensor([[1.0, 0.0], [1.0, 0.0]]), tg.tensor([[0.0, 1.0], [1.0, 1.0]])
+    >>> tg.nn.functional.cosine_embedding_loss(x, y, tg.tensor([1, -1]), reduction="none")
+    tensor([1.0000, 0.7071])
     """
     if len(target.shape) > 1 or not len(input1.shape) == len(input2.shape) == len(target.shape) + 1:
         raise RuntimeError(f"cosine_embedding_loss: {len(target.shape)}D target expects inputs of one axis more, "
@@ -572,6 +608,11 @@ def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: float
 
     Shapes: all three (N, D) or (D,).
     Raises RuntimeError for different numbers of axes, ValueError for a margin that is not positive.
+
+    >>> import tinygrad_lite as tg
+    >>> anchor, near, far = tg.tensor([[0.0, 0.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([[0.0, 5.5]])
+    >>> tg.nn.functional.triplet_margin_loss(anchor, near, far)
+    tensor(0.5000)
     """
     if not len(anchor.shape) == len(positive.shape) == len(negative.shape):
         raise RuntimeError("The anchor, positive, and negative tensors are expected to have the same number of "

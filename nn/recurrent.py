@@ -231,7 +231,7 @@ class RNN(_Recurrent):
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
-        """The outputs and the last states."""
+        """The last layer's outputs at all times, and the last state of each layer and direction; shapes as above."""
         output, h = self._run(input, None if hx is None else (hx,), 1)
         return output, h
 
@@ -267,7 +267,7 @@ class LSTM(_Recurrent):
                          generator, proj_size)
 
     def forward(self, input: Any, hx: tuple[Any, Any] | None = None) -> tuple[Any, tuple[Any, Any]]:
-        """The outputs, and the last states and cells."""
+        """The last layer's outputs at all times, and the pair of the last states and cells; shapes as above."""
         output, h, c = self._run(input, None if hx is None else tuple(hx), 2)
         return output, (h, c)
 
@@ -300,7 +300,7 @@ class GRU(_Recurrent):
                          generator)
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
-        """The outputs and the last states."""
+        """The last layer's outputs at all times, and the last state of each layer and direction; shapes as above."""
         output, h = self._run(input, None if hx is None else (hx,), 1)
         return output, h
 

@@ -66,7 +66,12 @@ class TransformerEncoderLayer(Module):
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None,
                 is_causal: bool = False) -> Any:
-        """The layer's output."""
+        """y = norm1(src + attention(src)), then norm2(y + dense(y)); with `norm_first` y = src + attention(norm1(src)),
+        then y + dense(norm2(y)).
+
+        Shapes: src and the result (L, N, d_model), or as `batch_first` says; src_mask (L, L); src_key_padding_mask
+        (N, L), True where a place is to be ignored.
+        """
 
         def attend(x: Any) -> Any:
             return self.dropout1(self.self_attn(x, x, x, src_key_padding_mask, False, src_mask,
@@ -116,7 +121,12 @@ class TransformerDecoderLayer(Module):
     def forward(self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None,
                 tgt_key_padding_mask: Any = None, memory_key_padding_mask: Any = None, tgt_is_causal: bool = False,
                 memory_is_causal: bool = False) -> Any:
-        """The layer's output."""
+        """y = norm1(tgt + attention(tgt)), z = norm2(y + attention(y, memory)), then norm3(z + dense(z)); with
+        `norm_first` each norm is taken of what goes into attention or dense layers instead.
+
+        Shapes: tgt and the result (L, N, d_model), memory (S, N, d_model), or as `batch_first` says; tgt_mask (L, L),
+        memory_mask (L, S), the padding masks (N, L) and (N, S), True where a place is to be ignored.
+        """
 
         def attend(x: Any) -> Any:
             return self.dropout1(self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask,

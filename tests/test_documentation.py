@@ -1,14 +1,20 @@
 """The documents tell the truth: their Python runs and prints what they show, their links lead somewhere."""
 
 import contextlib
+import inspect
 import io
 import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite import datasets, nn, optim, testing
+from tinygrad_lite.operation import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,6 +49,37 @@ def test_readme_names_the_two_commands_on_its_first_screen() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
     for text in ("make train", "make test", "pip install", "pytest", "Not affiliated with tinygrad"):
         assert text in first_screen
+
+
+MODULES = (tg, tg.autograd, tg.cuda, tg.linalg, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler,
+           datasets, datasets.transforms, testing)
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """The functions and classes under public names, and what the classes define under public names."""
+    for module in MODULES:
+        own = (n for n, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__)
+        for name in getattr(module, "__all__", [n for n in own if not n.startswith("_")]):
+            x = getattr(module, name)
+            if inspect.isfunction(x) or inspect.isclass(x):
+                yield f"{module.__name__}.{name}", x
+            for part, value in vars(x).items() if inspect.isclass(x) else ():
+                function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+                if not part.startswith("_") and inspect.isfunction(function):
+                    yield f"{module.__name__}.{name}.{part}", function
+
+
+def test_every_public_name_is_documented() -> None:
+    found = dict(public())
+    assert len(found) > 800
+    assert [name for name, x in found.items() if not (x.__doc__ or "").strip()] == []
+
+
+def test_every_op_has_its_equation() -> None:
+    """A template, or a definition in ops that have one."""
+    ops = {name: function.op for name, function in REGISTRY.items()}
+    without = {name for name, op in ops.items() if op.tex is None and not op.definition}
+    assert without == {"moments"}, "the definition of `standardize` shows them"
 
 
 def test_the_reference_is_that_of_the_code() -> None:

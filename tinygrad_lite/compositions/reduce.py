@@ -121,14 +121,24 @@ def std(input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bo
 
 def var_mean(input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
              correction: float | None = None) -> tuple[Any, Any]:
-    """`var` and `mean`."""
+    """The pair (variance, mean) of all elements or along `dim`, with the options of `var`.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.var_mean(tg.tensor([1.0, 2.0, 3.0, 4.0]))
+    (tensor(1.6667), tensor(2.5000))
+    """
     dim, correction = _spread(dim, unbiased, correction)
     return ops.var(input, dim, correction, keepdim), ops.mean(input, dim, keepdim)
 
 
 def std_mean(input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
              correction: float | None = None) -> tuple[Any, Any]:
-    """`std` and `mean`."""
+    """The pair (standard deviation, mean) of all elements or along `dim`, with the options of `std`.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.std_mean(tg.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
+    (tensor(1.1180), tensor(2.5000))
+    """
     dim, correction = _spread(dim, unbiased, correction)
     return ops.std(input, dim, correction, keepdim), ops.mean(input, dim, keepdim)
 

@@ -72,7 +72,16 @@ def unsqueeze(input: Array, dim: int) -> Any:
 
 
 def stack(tensors: Sequence[Array], dim: int = 0) -> Any:
-    """Arrays of one shape joined along a new axis."""
+    """Arrays of one shape joined along a new axis.
+
+    Shapes: k arrays of shape s; result s with a new axis of size k at `dim`.
+    Raises RuntimeError for shapes that differ.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.stack([tg.tensor([1, 2]), tg.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     tensors = list(tensors)
     if len({tuple(t.shape) for t in tensors}) > 1:
         raise RuntimeError(f"stack expects each tensor to be equal size, got {[tuple(t.shape) for t in tensors]}")
@@ -184,6 +193,10 @@ def broadcast_tensors(*tensors: Array) -> tuple[Any, ...]:
     """All in the shape that they broadcast to; views.
 
     Raises ValueError for shapes that do not fit.
+
+    >>> import tinygrad_lite as tg
+    >>> [tuple(x.shape) for x in tg.broadcast_tensors(tg.ones(3), tg.ones(2, 1))]
+    [(2, 3), (2, 3)]
     """
     tensors = _opened(tensors)
     shape = np.broadcast_shapes(*(x.shape for x in tensors))
@@ -191,7 +204,13 @@ def broadcast_tensors(*tensors: Array) -> tuple[Any, ...]:
 
 
 def flip(input: Array, *axes: Any, dims: Any = None) -> Any:
-    """`input` with the order of its elements reversed along `dims`, given one by one or as one tuple; a copy."""
+    """`input` with the order of its elements reversed along `dims`, given one by one or as one tuple; a copy.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.flip(tg.arange(6).reshape(2, 3), dims=(1,))
+    tensor([[2, 1, 0],
+            [5, 4, 3]])
+    """
     return ops.flip(input, sizes_of(axes, dims))
 
 
@@ -313,23 +332,48 @@ def _each(tensors: tuple[Any, ...], function: Callable[[Array], Any]) -> Any:
 
 
 def hstack(tensors: Sequence[Array]) -> Any:
-    """Joined side by side: along axis 1, vectors along axis 0."""
+    """Joined side by side: along axis 1, vectors along axis 0.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.hstack([tg.ones(2, 1), tg.zeros(2, 2)])
+    tensor([[1., 0., 0.],
+            [1., 0., 0.]])
+    """
     tensors = atleast_1d(tensors)
     return ops.cat(tensors, 0 if tensors and len(tensors[0].shape) == 1 else 1)
 
 
 def vstack(tensors: Sequence[Array]) -> Any:
-    """Joined one below the other, along axis 0; vectors are rows."""
+    """Joined one below the other, along axis 0; vectors are rows.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.vstack([tg.tensor([1, 2]), tg.tensor([[3, 4], [5, 6]])])
+    tensor([[1, 2],
+            [3, 4],
+            [5, 6]])
+    """
     return ops.cat(atleast_2d(tensors), 0)
 
 
 def dstack(tensors: Sequence[Array]) -> Any:
-    """Joined one behind the other, along axis 2; see `atleast_3d`."""
+    """Joined one behind the other, along axis 2; see `atleast_3d`.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.dstack([tg.tensor([1, 2]), tg.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return ops.cat(atleast_3d(tensors), 2)
 
 
 def column_stack(tensors: Sequence[Array]) -> Any:
-    """Joined side by side, along axis 1; vectors are columns."""
+    """Joined side by side, along axis 1; vectors are columns.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.column_stack([tg.tensor([1, 2]), tg.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     return ops.cat([x if len(x.shape) > 1 else ops.reshape(x, (-1, 1)) for x in tensors], 1)
 
 
@@ -345,6 +389,12 @@ def tensor_split(input: Array, indices_or_sections: Any, dim: int = 0) -> tuple[
     """Views of `input` along `dim`: so many, of sizes that differ by at most 1, or cut at the given indices.
 
     Raises RuntimeError for a number that is not positive, or an input without axes.
+
+    >>> import tinygrad_lite as tg
+    >>> [x.tolist() for x in tg.tensor_split(tg.arange(5), 2)]
+    [[0, 1, 2], [3, 4]]
+    >>> [x.tolist() for x in tg.tensor_split(tg.arange(5), (1, 4))]
+    [[0], [1, 2, 3], [4]]
     """
     if not input.shape:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -431,6 +481,15 @@ def meshgrid(*tensors: Array, indexing: str = "ij") -> tuple[Any, ...]:
 
     Shapes: vectors of n_0, n_1, ...; each result (n_0, n_1, ...), with `indexing="xy"` (n_1, n_0, ...).
     Raises RuntimeError for operands that are no vectors or numbers, or another indexing.
+
+    >>> import tinygrad_lite as tg
+    >>> rows, columns = tg.meshgrid(tg.arange(2), tg.arange(3))
+    >>> rows
+    tensor([[0, 0, 0],
+            [1, 1, 1]])
+    >>> columns
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
     """
     tensors = _opened(tensors)
     if indexing not in ("ij", "xy"):
