@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from ..ops.shape import pad_widths
+from ..ops.shape import along, pad_widths
 from .module import Module
 
 
@@ -57,7 +57,7 @@ def _pad_axis(input: Any, axis: int, before: int, after: int, mode: str) -> Any:
 
 
 def _part(input: Any, axis: int, start: int, end: int) -> Any:
-    return ops.getitem(input, (slice(None),) * axis + (slice(start, builtins.max(end, 0)), Ellipsis))
+    return ops.getitem(input, along(axis, slice(start, builtins.max(end, 0))))
 
 
 def _reflect(input: Any, axis: int, n: int, before: int, after: int) -> tuple[Any, Any]:

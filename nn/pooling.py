@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .. import ops
+from .. import dtypes, ops
 from ..creation import arange, tensor
+from ..dtypes import check_floating
+from ..ops.shape import along
 from .convolution import Size, batched, sizes
 from .module import FunctionModule
 
@@ -46,8 +48,8 @@ def _largest(input: Any, place: Any, dim: int, first: int, step: int, settings: 
         return y, None
     chosen = ops.pool_argmax(input.detach(), y.detach(), dim, kernel, stride, padding, dilation)
     starts = arange(size, device=input.device) * stride + (first - padding)
-    along = ops.reshape(starts, (size,) + (1,) * (-1 - dim)) + chosen.to("int64") * dilation
-    return y, along * step + ops.pool_gather(place, chosen, dim, kernel, stride, padding, dilation)
+    there = ops.reshape(starts, (size,) + (1,) * (-1 - dim)) + chosen.to(dtypes.int64) * dilation
+    return y, there * step + ops.pool_gather(place, chosen, dim, kernel, stride, padding, dilation)
 
 
 def _max_pool(ndim: int, input: Any, kernel_size: Size, stride: Size | None, padding: Size, dilation: Size,
@@ -110,8 +112,7 @@ def _avg_pool(ndim: int, input: Any, kernel_size: Size, stride: Size | None, pad
               count_include_pad: bool, divisor_override: int | None) -> Any:
     name = f"avg_pool{ndim}d"
     batched(name, input, ndim)
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"{name}: the input dtype must be floating, got {input.dtype}; use .float() first")
+    check_floating(name, input)
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     kernel, padding = sizes(kernel_size, ndim, "kernel_size", 1), sizes(padding, ndim, "padding")
@@ -212,8 +213,8 @@ def _uniform(windows: list[tuple[int, int]], n: int) -> tuple[int, int] | None:
 
 
 def _between(x: Any, dim: int, low: int, high: int) -> Any:
-    """x[low:high] along `dim`, which is negative."""
-    return x[(..., slice(low, high), *(slice(None),) * (-1 - dim))]
+    """x[low:high] along `dim`."""
+    return ops.getitem(x, along(dim, slice(low, high)))
 
 
 def _nothing(input: Any, dim: int) -> Any:
@@ -223,8 +224,7 @@ def _nothing(input: Any, dim: int) -> Any:
 def _adaptive_avg_pool(ndim: int, input: Any, output_size: AdaptiveSize) -> Any:
     name = f"adaptive_avg_pool{ndim}d"
     axes = _adaptive(name, input, output_size, ndim)
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"{name}: the input dtype must be floating, got {input.dtype}; use .float() first")
+    check_floating(name, input)
     for i in range(ndim - 1, -1, -1):
         dim, windows = i - ndim, axes[i]
         uniform = _uniform(windows, input.shape[dim]) if windows else None

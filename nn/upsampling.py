@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..creation import tensor
+from ..ops.shape import along
 from .module import FunctionModule
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
 
@@ -109,7 +110,7 @@ def _linear(input: Any, dim: int, m: int, scale: float | None, align_corners: bo
 
 def _taken(input: Any, dim: int, places: list[int]) -> Any:
     """The elements at these places along `dim`."""
-    return input[(..., tensor(places, device=input.device), *(slice(None),) * (-1 - dim))]
+    return input[along(dim, tensor(places, device=input.device))]
 
 
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:

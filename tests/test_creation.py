@@ -17,7 +17,7 @@ def test_sizes_one_by_one_as_a_tuple_or_by_name(make: Any) -> None:
     for x in (make(2, 3), make((2, 3)), make([2, 3]), make(size=(2, 3)), make(size=[2, 3])):
         assert x.shape == (2, 3)
     assert make(size=()).shape == make().shape == ()
-    with pytest.raises(TypeError, match="sizes were given both one by one and as size="):
+    with pytest.raises(TypeError, match="given both one by one and by name"):
         make(2, size=(3,))
 
 

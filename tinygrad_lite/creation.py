@@ -9,6 +9,7 @@ import numpy as np
 
 from . import backend, dtypes, graph, ops
 from ._tensor import Tensor
+from .compositions.shape import sizes_of
 from .graph import live, mode
 from .random import Generator, default_generator, draw
 
@@ -106,14 +107,6 @@ def _finish(array: Any, requires_grad: bool) -> Tensor:
     return result.as_new_leaf() if requires_grad else result
 
 
-def _shape(sizes: tuple[Any, ...], size: Sequence[int] | None = None) -> tuple[int, ...]:
-    if size is not None:
-        if sizes:
-            raise TypeError("sizes were given both one by one and as size=")
-        return tuple(size)
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
-
-
 def _dtype(dtype: Any) -> Any:
     return dtypes.get_default_dtype() if dtype is None else np.dtype(dtype)
 
@@ -121,19 +114,19 @@ def _dtype(dtype: Any) -> Any:
 def zeros(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, device: str | None = None,
           requires_grad: bool = False) -> Tensor:
     """A tensor of zeros; sizes one by one, as one tuple, or as `size`."""
-    return _finish(backend.named(device).module.zeros(_shape(sizes, size), _dtype(dtype)), requires_grad)
+    return _finish(backend.named(device).module.zeros(tuple(sizes_of(sizes, size)), _dtype(dtype)), requires_grad)
 
 
 def ones(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, device: str | None = None,
          requires_grad: bool = False) -> Tensor:
     """A tensor of ones; sizes one by one, as one tuple, or as `size`."""
-    return _finish(backend.named(device).module.ones(_shape(sizes, size), _dtype(dtype)), requires_grad)
+    return _finish(backend.named(device).module.ones(tuple(sizes_of(sizes, size)), _dtype(dtype)), requires_grad)
 
 
 def empty(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, device: str | None = None,
           requires_grad: bool = False) -> Tensor:
     """A tensor of whatever is in memory; sizes one by one, as one tuple, or as `size`."""
-    return _finish(backend.named(device).module.empty(_shape(sizes, size), _dtype(dtype)), requires_grad)
+    return _finish(backend.named(device).module.empty(tuple(sizes_of(sizes, size)), _dtype(dtype)), requires_grad)
 
 
 def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: str | None = None,
@@ -222,13 +215,13 @@ def _drawn(kind: str, size: tuple[int, ...], generator: Generator | None, dtype:
 def rand(*sizes: Any, size: Sequence[int] | None = None, generator: Generator | None = None, dtype: Any = None,
          device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Draws from U[0, 1)."""
-    return _drawn("random", _shape(sizes, size), generator, dtype, device, requires_grad)
+    return _drawn("random", tuple(sizes_of(sizes, size)), generator, dtype, device, requires_grad)
 
 
 def randn(*sizes: Any, size: Sequence[int] | None = None, generator: Generator | None = None, dtype: Any = None,
           device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Draws from N(0, 1)."""
-    return _drawn("standard_normal", _shape(sizes, size), generator, dtype, device, requires_grad)
+    return _drawn("standard_normal", tuple(sizes_of(sizes, size)), generator, dtype, device, requires_grad)
 
 
 def randint(low: int = 0, high: Any = None, size: Sequence[int] = (), *,

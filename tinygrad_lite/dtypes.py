@@ -41,6 +41,12 @@ def set_default_dtype(dtype: Any) -> None:
     _default = dtype
 
 
+def check_floating(name: str, input: Any) -> None:
+    """Raise RuntimeError, which names the function, for an array of integers or bool."""
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"{name}: the input dtype must be floating, got {input.dtype}; use .float() first")
+
+
 def promote_types(first: DType, second: DType) -> DType:
     """The smallest dtype that holds both; a float and an integer give the float."""
     a, b = _CATEGORY[first.kind], _CATEGORY[second.kind]

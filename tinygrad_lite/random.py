@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import backend, compositions, dtypes, graph, ops
-from .call import NAMESPACE
+from .call import wrap
 from .graph import live
 
 
@@ -162,8 +162,7 @@ def uniform(like: graph.Tensor, low: float, high: float, generator: Generator | 
 
 
 def _draw_like(kind: str, like: graph.Tensor, generator: Generator | None) -> Any:
-    tensor = NAMESPACE["Tensor"]  # the completed class, which is made after this module
-    return tensor(draw(kind, like.array, like.array.shape, like.array.dtype, generator))
+    return wrap(draw(kind, like.array, like.array.shape, like.array.dtype, generator), None)
 
 
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
@@ -218,4 +217,4 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
 
 def _uniform(like: Any, shape: tuple[int, ...], generator: Generator | None) -> Any:
     """A float64 Tensor of draws from U[0, 1) on the device of a raw array."""
-    return NAMESPACE["Tensor"](draw("random", like, shape, dtypes.float64, generator))
+    return wrap(draw("random", like, shape, dtypes.float64, generator), None)

@@ -95,8 +95,7 @@ def frac(input: Array) -> Any:
 
     Raises RuntimeError for integers and bool.
     """
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"frac: the input dtype must be floating, got {input.dtype}")
+    dtypes.check_floating("frac", input)
     return ops.sub(input, ops.trunc(input))
 
 

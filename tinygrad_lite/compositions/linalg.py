@@ -66,9 +66,7 @@ def outer(input: Array, vec2: Array) -> Any:
     return ops.mul(ops.reshape(input, (-1, 1)), vec2)
 
 
-def ger(input: Array, vec2: Array) -> Any:
-    """`outer` by another name."""
-    return outer(input, vec2)
+ger = outer
 
 
 def vdot(input: Array, other: Array) -> Any:

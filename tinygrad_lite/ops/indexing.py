@@ -103,6 +103,12 @@ def _(g, indices, key):
     return index(g, indices, key)
 
 
+def check_not_negative(input: Array, dim: int, index: Array) -> None:
+    """Raise IndexError for negative indices, which NumPy would count from the end."""
+    if index.size and index.min() < 0:
+        raise IndexError(f"index {index.min()} is out of bounds for dimension {dim} with size {input.shape[dim]}")
+
+
 @op(tex=r"\operatorname{{gather}}_{{{dim}}}({input}, {index})", promotion="none")
 def gather(input: Array, dim: int, index: Array) -> Array:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on.
@@ -111,11 +117,10 @@ def gather(input: Array, dim: int, index: Array) -> Array:
     Raises RuntimeError if the numbers of axes differ, or `index` is larger than `input` along another axis, and
     IndexError for an index out of range.
     """
-    if index.size and index.min() < 0:  # NumPy would count from the end
-        raise IndexError(f"index {index.min()} is out of bounds for dimension {dim} with size {input.shape[dim]}")
+    check_not_negative(input, dim, index)
     if not input.ndim:
         input = input.reshape(1)
-    return input[along(input.shape, dim, index)]
+    return input[full_index(input.shape, dim, index)]
 
 
 @gather.vjp("input")
@@ -127,7 +132,7 @@ def _(g, dim, index, input_shape):
 def gather_backward(input: Array, dim: int, index: Array, shape: tuple[int, ...]) -> Array:
     """The transpose of `gather`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
     result = np.zeros(shape or (1,), input.dtype, like=input)
-    backend.scatter_add(result, along(result.shape, dim, index), input)
+    backend.scatter_add(result, full_index(result.shape, dim, index), input)
     return result.reshape(shape)
 
 
@@ -143,10 +148,9 @@ def scatter(input: Array, dim: int, index: Array, src: Array) -> Array:
 
     Raises as `gather`.
     """
-    if index.size and index.min() < 0:  # NumPy would count from the end
-        raise IndexError(f"index {index.min()} is out of bounds for dimension {dim} with size {input.shape[dim]}")
+    check_not_negative(input, dim, index)
     result = input.copy().reshape(input.shape or (1,))
-    result[along(result.shape, dim, index)] = src
+    result[full_index(result.shape, dim, index)] = src
     return result.reshape(input.shape)
 
 
@@ -213,7 +217,7 @@ def repeated_indices(repeats: Array) -> Array:
     return np.searchsorted(ends, np.arange(count, like=repeats), "right")
 
 
-def along(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
+def full_index(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
     """`index` along `dim` as a full index: along every other axis, each its own position."""
     if max(index.ndim, 1) != len(shape):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor: "

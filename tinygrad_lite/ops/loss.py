@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import check_floating
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
 from .activation import log_softmax, lowered, softmax
 from .elementwise import clamp
 from .functions import at_least, log, sigmoid
-from .indexing import along
-from .reduce import in_float32, mean, shared, sum, unreduce
+from .indexing import full_index
+from .reduce import has_short_rows, in_float32, mean, shared, sum, turned, turned_back, unreduce
 
 
 def reduced(loss: Any, reduction: str) -> Any:
@@ -31,12 +32,6 @@ def reduced(loss: Any, reduction: str) -> Any:
 def share(g, shape, reduction):
     """The gradient of a reduced loss as what each element, or example, of `shape` gets of it."""
     return shared(g, math.prod(shape)) if reduction == "mean" else g
-
-
-def check_floating(name: str, input: Array) -> None:
-    """Raise RuntimeError for integers and bool."""
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"{name}: the input dtype must be floating, got {input.dtype}; use .float() first")
 
 
 def check_reduction(reduction: str) -> None:
@@ -65,22 +60,28 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
     """
     check_floating("cross_entropy", input)
     dim = class_dim(input.shape)
+    shape, expected = input.shape, (*input.shape[:dim], *input.shape[dim + 1 :])
+    turns = has_short_rows(input, dim)
+    if turns:
+        input, dim = turned(input), 0
     shifted = lowered(input, dim)
     e = np.exp(shifted)
     total = add_reduce(e, dim, None, None, True)
-    expected = (*input.shape[:dim], *input.shape[dim + 1 :])
     if target.dtype.kind == "f":
-        if target.shape != input.shape:
-            raise ValueError(f"class probabilities must have the shape of input, {input.shape}; got {target.shape}")
-        loss = -add_reduce(target * (shifted - np.log(total)), dim)
+        if target.shape != shape:
+            raise ValueError(f"class probabilities must have the shape of input, {shape}; got {target.shape}")
+        shifted -= np.log(total)
+        shifted *= turned(target) if turns else target
+        loss = -add_reduce(shifted, dim)
     else:
         if target.shape != expected:
-            raise ValueError(f"class indices for input {input.shape} must have shape {expected}, got {target.shape}")
+            raise ValueError(f"class indices for input {shape} must have shape {expected}, got {target.shape}")
         if target.size and target.min() < 0:  # NumPy would count from the end
             raise IndexError(f"Target {target.min()} is out of bounds")
         index = np.expand_dims(target, dim)
-        loss = (np.log(total) - shifted[along(shifted.shape, dim, index)]).reshape(expected)
-    return reduced(loss, reduction), e / total
+        loss = (np.log(total) - shifted[full_index(shifted.shape, dim, index)]).reshape(expected)
+    e /= total
+    return reduced(loss, reduction), turned_back(e, shape) if turns else e
 
 
 @cross_entropy.residual("probabilities")

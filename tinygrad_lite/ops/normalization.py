@@ -84,8 +84,7 @@ def standardize(input: Array, weight: Array | None = None, bias: Array | None = 
     Raises RuntimeError for integers.
     Source: Ioffe and Szegedy, Batch normalization, ICML 2015; Ba and others, Layer normalization, arXiv 1607.06450.
     """
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"the input of a normalization must be floating, got {input.dtype}; use .float() first")
+    dtypes.check_floating("normalization", input)
     if moments is not None:
         normal, variance = input - moments[0], moments[1]
     elif centre:

@@ -12,11 +12,7 @@ from ..graph import Array
 from ..operation import op
 from .convolution import taps
 from .reduce import in_float32
-
-
-def at(dim, index):
-    """`index` along the axis `dim`, which is negative, and all of the others."""
-    return (..., index, *(slice(None),) * (-1 - dim))
+from .shape import along
 
 
 def resized(shape, dim, size):
@@ -42,10 +38,10 @@ def max_pool(input: Array, dim: int, kernel_size: int, size: int, stride: int, p
         lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
         y = np.full_like(input, lowest, shape=resized(input.shape, dim, size))
     else:
-        y = input[at(dim, steps.pop(0)[1])].copy()
+        y = input[along(dim, steps.pop(0)[1])].copy()
     for windows, places in steps:
-        best = y[at(dim, windows)]
-        np.maximum(best, input[at(dim, places)], out=best)
+        best = y[along(dim, windows)]
+        np.maximum(best, input[along(dim, places)], out=best)
     return y
 
 
@@ -62,8 +58,8 @@ def pool_argmax(input: Array, other: Array, dim: int, kernel_size: int, stride: 
     chosen = np.zeros(other.shape, np.uint8 if kernel_size < 256 else np.int64, like=other)
     missing = np.ones_like(other, dtype=bool)
     for windows, places in taps(input.shape[dim], kernel_size, other.shape[dim], stride, padding, dilation)[:-1]:
-        part, here = input[at(dim, places)], missing[at(dim, windows)]
-        here &= (part != other[at(dim, windows)]) & (part == part)
+        part, here = input[along(dim, places)], missing[along(dim, windows)]
+        here &= (part != other[along(dim, windows)]) & (part == part)
         chosen += missing
     return chosen
 
@@ -76,11 +72,11 @@ def pool_scatter(input: Array, chosen: Array, dim: int, size: int, kernel_size: 
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
     apart = stride > dilation * (kernel_size - 1)
     for j, (windows, places) in enumerate(taps(size, kernel_size, input.shape[dim], stride, padding, dilation)):
-        part = kept(input[at(dim, windows)], chosen[at(dim, windows)] == j)
+        part = kept(input[along(dim, windows)], chosen[along(dim, windows)] == j)
         if apart:
-            y[at(dim, places)] = part
+            y[along(dim, places)] = part
         else:
-            y[at(dim, places)] += part
+            y[along(dim, places)] += part
     return y
 
 
@@ -96,7 +92,7 @@ def pool_gather(input: Array, chosen: Array, dim: int, kernel_size: int, stride:
     y = np.zeros(chosen.shape, input.dtype, like=input)
     steps = taps(input.shape[dim], kernel_size, chosen.shape[dim], stride, padding, dilation)
     for j, (windows, places) in enumerate(steps):
-        y[at(dim, windows)] += kept(input[at(dim, places)], chosen[at(dim, windows)] == j)
+        y[along(dim, windows)] += kept(input[along(dim, places)], chosen[along(dim, windows)] == j)
     return y
 
 
@@ -114,7 +110,7 @@ def sum_pool(input: Array, dim: int, kernel_size: int, size: int, stride: int, p
     """
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
     for windows, places in taps(input.shape[dim], kernel_size, size, stride, padding, 1):
-        y[at(dim, windows)] += input[at(dim, places)]
+        y[along(dim, windows)] += input[along(dim, places)]
     return y
 
 
@@ -129,7 +125,7 @@ def sum_unpool(input: Array, dim: int, kernel_size: int, size: int, stride: int,
     """The transpose of `sum_pool`: each element added to all of the `size` elements that are in its window."""
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
     for windows, places in taps(size, kernel_size, input.shape[dim], stride, padding, 1):
-        y[at(dim, places)] += input[at(dim, windows)]
+        y[along(dim, places)] += input[along(dim, windows)]
     return y
 
 

@@ -52,6 +52,12 @@ def _(g):
     return zeros_of(g)
 
 
+def check_divisor(name: str, input: Any, other: Any) -> None:
+    """Raise RuntimeError for integers divided by 0."""
+    if whole(input) and whole(other) and not np.all(other):
+        raise RuntimeError(f"{name}: ZeroDivisionError, an integer divided by 0")
+
+
 def whole(x: Any) -> bool:
     """Whether an operand is an integer or an array of integers."""
     return x.dtype.kind in "iu" if hasattr(x, "dtype") else isinstance(x, int)
@@ -63,8 +69,7 @@ def floor_divide(input: Array, other: Array) -> Array:
 
     Raises RuntimeError for integers divided by 0.
     """
-    if whole(input) and whole(other) and not np.all(other):
-        raise RuntimeError("floor_divide: ZeroDivisionError, an integer divided by 0")
+    check_divisor("floor_divide", input, other)
     return np.floor_divide(input, other)
 
 
@@ -83,8 +88,7 @@ def remainder(input: Array, other: Array) -> Array:
     >>> tg.tensor([-3.0, 3.0]) % 2.0, tg.fmod(tg.tensor([-3.0, 3.0]), 2.0)
     (tensor([1., 1.]), tensor([-1.,  1.]))
     """
-    if whole(input) and whole(other) and not np.all(other):
-        raise RuntimeError("remainder: ZeroDivisionError, an integer divided by 0")
+    check_divisor("remainder", input, other)
     return np.remainder(input, other)
 
 
@@ -104,8 +108,7 @@ def fmod(input: Array, other: Array) -> Array:
 
     Raises RuntimeError for integers divided by 0.
     """
-    if whole(input) and whole(other) and not np.all(other):
-        raise RuntimeError("fmod: ZeroDivisionError, an integer divided by 0")
+    check_divisor("fmod", input, other)
     return np.fmod(input, other)
 
 

@@ -10,7 +10,13 @@ import numpy as np
 from .. import backend
 from ..graph import Array
 from ..operation import op
-from .elementwise import where
+from .elementwise import zeros_of
+
+
+def along(dim: int, part: Any) -> tuple[Any, ...]:
+    """The key of `part` (a slice, an integer, an array) along one axis, which a negative `dim` counts from the end."""
+    rest = (slice(None),) * (dim if dim >= 0 else -1 - dim)
+    return (*rest, part, Ellipsis) if dim >= 0 else (Ellipsis, part, *rest)
 
 
 @op(tex=r"{input}", promotion="none", view=True)
@@ -245,7 +251,7 @@ def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
         windows = np.lib.stride_tricks.sliding_window_view(x, size, axis)
         if windows.base is None:  # CuPy's do not know whose memory they are, so writes to it would go unnoticed
             windows = windows.copy()
-        windows = windows[(slice(None),) * axis + (slice(None, None, step),)]
+        windows = windows[along(axis, slice(None, None, step))]
     return windows if input.ndim else windows[0]
 
 
@@ -262,7 +268,7 @@ def unfold_backward(input: Array, shape: tuple[int, ...], dimension: int, size: 
     windows = input if shape else input[None]
     last = (windows.shape[axis] - 1) * step
     for k in range(size):
-        result[(slice(None),) * axis + (slice(k, k + last + 1, step),)] += windows[..., k]
+        result[along(axis, slice(k, k + last + 1, step))] += windows[..., k]
     return result.reshape(shape)
 
 
@@ -286,7 +292,7 @@ def copy_to(input: Array, source: Array) -> Array:
 
 @copy_to.vjp("input")
 def _(g):
-    return where(g == g, 0.0, g)  # zeros like g, even where g is infinite
+    return zeros_of(g)
 
 
 @copy_to.vjp("source")
