@@ -57,3 +57,47 @@ def test_elementwise(name: str, dtype: str, device: str) -> None:
         found, expected = compute(x), np.stack([compute(row) for row in x])
     assert found.dtype == expected.dtype
     assert np.array_equal(found, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("shape", [(100, 7), (4, 50, 3)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "amax", "amin"])
+def test_short_rows(name: str, shape: tuple[int, ...], device: str) -> None:
+    """Along the last axis the values are those along the first."""
+    x = special(shape, "f8")
+    function = getattr(tg.ops, name)
+
+    def compute(values: Any, dim: int) -> Any:
+        return to_host(function(tg.tensor(values, device=device), dim).array)
+
+    with np.errstate(invalid="ignore"):  # inf - inf
+        found, expected = compute(x, -1), compute(np.moveaxis(x, -1, 0).copy(), 0)
+        kept = to_host(tg.amax(tg.tensor(x, device=device), -1, keepdim=True).array)
+    if found.ndim == len(shape):
+        assert found.flags.c_contiguous
+        expected = np.moveaxis(expected, 0, -1)
+    assert np.array_equal(found, expected, equal_nan=True)
+    assert np.array_equal(kept, x.max(-1, keepdims=True), equal_nan=True)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("kind", ["classes", "probabilities"])
+def test_cross_entropy_of_many_examples(kind: str, reduction: str, device: str) -> None:
+    """Of 100 examples together as of each alone, and so the gradients."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((100, 7))
+    t = random.integers(0, 7, 100) if kind == "classes" else random.random((100, 7))
+    loss = tg.nn.functional.cross_entropy
+
+    def compute(x: Any, t: Any, reduction: str) -> tuple[Any, Any]:
+        scores = tg.tensor(x, device=device, requires_grad=True)
+        y = loss(scores, tg.tensor(t, device=device), reduction=reduction)
+        y.sum().backward()
+        return to_host(y.detach().array), to_host(scores.grad.array)  # type: ignore[union-attr]
+
+    together, gradient = compute(x, t, reduction)
+    alone, gradients = zip(*(compute(x[i : i + 1], t[i : i + 1], "none") for i in range(100)), strict=True)
+    scale = 100 if reduction == "mean" else 1
+    np.testing.assert_allclose(together, np.concatenate(alone) if scale == 1 else np.mean(alone), rtol=1e-12)
+    np.testing.assert_allclose(gradient, np.concatenate(gradients) / scale, rtol=1e-12, atol=1e-15)

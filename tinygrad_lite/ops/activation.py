@@ -12,7 +12,7 @@ from ..walk import add_reduce
 from .elementwise import minimum, where
 from .functions import at_least, at_most, erf, exp, in_blocks, sigmoid, tanh
 from .logic import positive
-from .reduce import axis_of, in_float32, logsumexp, sum
+from .reduce import axis_of, has_short_rows, in_float32, logsumexp, sum, turned, turned_back
 
 
 @op(tex=r"\max(0, {input})")
@@ -158,8 +158,11 @@ def _(g, input, min_val, max_val):
 def softmax(input: Array, dim: int = -1) -> Array:
     """e ** input / sum(e ** input) along `dim`, without overflow."""
     axis = axis_of(dim, input.ndim)
+    if has_short_rows(input, axis):
+        return turned_back(softmax(turned(input), 0), input.shape)
     e = np.exp(lowered(input, axis))
-    return e / add_reduce(e, axis, None, None, True)
+    e /= add_reduce(e, axis, None, None, True)
+    return e
 
 
 @softmax.define
@@ -180,8 +183,11 @@ def log_softmax(input: Array, dim: int = -1) -> Array:
     axis = axis_of(dim, input.ndim)
     if not input.size:  # the logarithm of a sum of nothing would warn
         return input
+    if has_short_rows(input, axis):
+        return turned_back(log_softmax(turned(input), 0), input.shape)
     shifted = lowered(input, axis)
-    return shifted - np.log(add_reduce(np.exp(shifted), axis, None, None, True))
+    shifted -= np.log(add_reduce(np.exp(shifted), axis, None, None, True))
+    return shifted
 
 
 @log_softmax.define
@@ -195,5 +201,5 @@ def _(g, y, dim):
 
 
 def lowered(input, axis):
-    """`input` minus its largest element along `axis`, so that e ** it does not overflow."""
-    return input - input.max(axis, keepdims=True) if input.size else input
+    """`input` minus its largest element along `axis`, so that e ** it does not overflow; a new array."""
+    return input - input.max(axis, keepdims=True) if input.size else input.copy()

@@ -10,7 +10,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -67,6 +67,31 @@ def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
         return result.astype(dtypes.float16)
 
     return compute
+
+
+def has_short_rows(input: Array, axis: int) -> bool:
+    """Whether to reduce a turned copy of `input` instead, along its first axis: along a last axis of few elements NumPy
+    starts a loop of its own for each row.  10 classes of 60,000 examples: maximum 2.5 -> 0.3 ms, softmax 3.5 -> 0.9.
+    """
+    return input.ndim > 1 and axis in (-1, input.ndim - 1) and 1 < input.shape[-1] <= 32 and input.size >= 512
+
+
+def turned(input: Array) -> Array:
+    """A copy with the last axis first, the others as one."""
+    return input.reshape((-1, input.shape[-1])).T.copy()
+
+
+def turned_back(input: Array, shape: Sequence[int]) -> Array:
+    """The array of that shape of which `input` would be the turned copy."""
+    return input.T.copy().reshape(shape)
+
+
+def extreme(which: Literal["max", "min"], input: Array, axis: Any, keepdims: bool) -> Array:
+    """The maximum or minimum along `axis`."""
+    if axis.__class__ is int and has_short_rows(input, axis):
+        found = getattr(turned(input), which)(0)
+        return found.reshape((*input.shape[:-1], 1) if keepdims else input.shape[:-1])
+    return getattr(input, which)(axis, keepdims=keepdims)
 
 
 def shared(g, count):
@@ -136,7 +161,7 @@ def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 
     Raises ValueError over no elements.
     """
-    return np.max(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+    return extreme("max", input, axis_of(dim, input.ndim), keepdim)
 
 
 @op(tex=r"\min_{{{dim}}} {input}", promotion="none")
@@ -145,7 +170,7 @@ def amin(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 
     Raises ValueError over no elements.
     """
-    return np.min(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+    return extreme("min", input, axis_of(dim, input.ndim), keepdim)
 
 
 @amax.vjp("input")
@@ -174,7 +199,10 @@ def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     axis = axis_of(dim, input.ndim)
     if not input.size:  # over no elements the sum is 0, its logarithm -inf
         return add_reduce(input, axis, None, None, keepdim) - np.inf
-    largest = np.max(input, axis=axis, keepdims=True)
+    if axis.__class__ is int and has_short_rows(input, axis):
+        result = logsumexp(turned(input), 0)
+        return result.reshape((*input.shape[:-1], 1) if keepdim else input.shape[:-1])
+    largest = input.max(axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
     result = np.log(add_reduce(np.exp(input - largest), axis, None, None, True)) + largest
     return result if keepdim else np.squeeze(result, axis)
