@@ -305,5 +305,4 @@ def activated(name: str) -> Any:
     return regression(lambda z, t: ((function(z, *settings) - t[:, :1]) ** 2).sum())
 
 
-for name in ACTIVATIONS:
-    CASES.append(Case(name, partial(activated, name)))
+CASES += [Case(name, partial(activated, name)) for name in ACTIVATIONS]

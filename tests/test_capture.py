@@ -954,3 +954,26 @@ def test_an_update_of_an_array_that_the_step_makes() -> None:
     for i in range(6):
         assert step(tg.tensor([1.0, i])).tolist() == [1.0, i]
     assert step.captures == 1
+
+
+def test_recordings_replays_and_audits_leave_nothing_to_the_cyclic_collector() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
+    optimizer = tg.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    @capture
+    def step(x: Any, t: Any) -> Any:
+        loss = nn.functional.cross_entropy(model(x), t)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, t = tg.randn(4, 1, 8, 8), tg.tensor([0, 1, 2, 1])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            step(x, t)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

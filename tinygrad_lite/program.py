@@ -84,14 +84,8 @@ class Call:
 
     def arguments(self, substitute: Callable[[Value], Any]) -> dict[str, Any]:
         """The arguments of `op.forward` by name, with `substitute(value)` in the place of each Value."""
-
-        def fill(x: Any) -> Any:
-            if isinstance(x, list):
-                return [fill(v) for v in x]
-            return substitute(x) if isinstance(x, Value) else x
-
         names = (*self.op.operands, *self.op.settings)
-        return {n: fill(x) for n, x in zip(names, (*self.operands, *self.settings), strict=True)}
+        return {n: _substituted(x, substitute) for n, x in zip(names, (*self.operands, *self.settings), strict=True)}
 
     def __str__(self) -> str:
         inside = [_show(x) for x in self.operands]
@@ -117,6 +111,12 @@ class LiveCall:
 
 def _same(x: Any, default: Any) -> bool:
     return type(x) is type(default) and bool(x == default)
+
+
+def _substituted(x: Any, substitute: Callable[[Value], Any]) -> Any:
+    if isinstance(x, list):
+        return [_substituted(v, substitute) for v in x]
+    return substitute(x) if isinstance(x, Value) else x
 
 
 def _show(x: Any) -> str:

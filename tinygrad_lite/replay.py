@@ -174,38 +174,11 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     """Run the step eagerly; return what it returned, as constants, and the recording."""
     recorder = StepRecorder()
     inputs: list[Value] = []
-
-    def stand_in(x: Any) -> Any:
-        """An argument as an alias of its own: what the step reaches in another way is no argument."""
-        if isinstance(x, graph.Tensor) and x.node is None:
-            return Tensor(stand_in(x.array))
-        if isinstance(x, graph.Tensor):
-            return x
-        if _is_array(x):
-            alias = x[...]
-            inputs.append(recorder.value(alias, "input"))
-            return alias
-        return _map(stand_in, x)
-
-    given = stand_in((args, kwargs))
+    given = _stand_in((args, kwargs), recorder, inputs)
     with observing(recorder):
         returned = step(*given[0], **given[1])
     del given
-
-    def place(x: Any) -> Any:
-        if isinstance(x, graph.Tensor):
-            return Returned(recorder.value(x.array), True)
-        if _is_array(x) or type(x) is float and recorder.known(x) is not None:
-            return Returned(recorder.value(x), False)
-        return _map(place, x)
-
-    def constant(x: Any) -> Any:
-        if isinstance(x, Returned):
-            array = x.value.array
-            return Tensor(array.copy()) if x.as_tensor else array.copy() if _is_array(array) else array
-        return _map(constant, x)
-
-    result = place(returned)
+    result = _place(returned, recorder)
     del returned
     stores = {t: None if g is None else recorder.value(g.array) for t, g in recorder.stores.items()}
     parameters = [(t, t.array) for t in {**recorder.entry, **stores}]
@@ -213,7 +186,41 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
                           parameters)
     recorder.stores.clear()
     recording.examine()
-    return constant(result), recording
+    return _constant(result), recording
+
+
+# Functions that call themselves stand alone: one inside another function refers to itself, and such a cycle keeps all
+# that it refers to until the cyclic collector comes by.
+
+
+def _stand_in(x: Any, recorder: StepRecorder, inputs: list[Value]) -> Any:
+    """An argument as an alias of its own: what the step reaches in another way is no argument."""
+    if isinstance(x, graph.Tensor) and x.node is None:
+        return Tensor(_stand_in(x.array, recorder, inputs))
+    if isinstance(x, graph.Tensor):
+        return x
+    if _is_array(x):
+        alias = x[...]
+        inputs.append(recorder.value(alias, "input"))
+        return alias
+    return _map(lambda v: _stand_in(v, recorder, inputs), x)
+
+
+def _place(x: Any, recorder: StepRecorder) -> Any:
+    """What a step returned, with a place for each array."""
+    if isinstance(x, graph.Tensor):
+        return Returned(recorder.value(x.array), True)
+    if _is_array(x) or type(x) is float and recorder.known(x) is not None:
+        return Returned(recorder.value(x), False)
+    return _map(lambda v: _place(v, recorder), x)
+
+
+def _constant(x: Any) -> Any:
+    """What a step returned, as constants."""
+    if isinstance(x, Returned):
+        array = x.value.array
+        return Tensor(array.copy()) if x.as_tensor else array.copy() if _is_array(array) else array
+    return _map(_constant, x)
 
 
 def _is_array(x: Any) -> bool:
@@ -492,10 +499,6 @@ class Capture(Generic[P, R]):
             raise RuntimeError(f"captured step {name}: the audit of replay {variant.calls} found that it differs from "
                                f"running the step: {what}. {FROZEN}")
         return result
-
-
-def _constants(x: Any) -> Any:
-    return Tensor(x.array) if isinstance(x, graph.Tensor) else _map(_constants, x)
 
 
 def _put(arrays: dict[int, Any], contents: dict[int, Any]) -> None:
