@@ -512,7 +512,8 @@ class FunctionModule(Module):
 
     def forward(self, *operands: Any, **named: Any) -> Any:
         """The function of the operands."""
-        return type(self).function(*operands, **named, **{name: getattr(self, name) for name in self._settings})
+        attributes = self.__dict__
+        return type(self).function(*operands, **named, **{name: attributes[name] for name in self._settings})
 
     def extra_repr(self) -> str:
         """The settings, `kernel_size=2, stride=2`."""

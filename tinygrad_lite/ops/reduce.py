@@ -51,16 +51,18 @@ def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     Its first operand decides, an array or a sequence of them, or its `dtype`.
     """
-    first = next(iter(inspect.signature(forward).parameters))
+    first, parameter = next(iter(inspect.signature(forward).parameters.items()))
+    sequence = "Sequence" in str(parameter.annotation)
 
     @functools.wraps(forward)
     def compute(*args: Any, **named: Any) -> Any:
         input = args[0] if args else named[first]
-        several = isinstance(input, (list, tuple))
+        if not sequence and input.dtype is dtypes.float32 and named.get("dtype") is None:
+            return forward(*args, **named)  # the rule, in the shortest time
         dtype = named.get("dtype")
-        if ((input[0] if several else input).dtype if dtype is None else np.dtype(dtype)) != dtypes.float16:
+        if ((input[0] if sequence else input).dtype if dtype is None else np.dtype(dtype)) != dtypes.float16:
             return forward(*args, **named)
-        wide = [x.astype(dtypes.float32) for x in input] if several else input.astype(dtypes.float32)
+        wide = [x.astype(dtypes.float32) for x in input] if sequence else input.astype(dtypes.float32)
         result = forward(wide, *args[1:], **{n: x for n, x in named.items() if n not in (first, "dtype")})
         if isinstance(result, tuple):  # with residuals
             return tuple(x.astype(dtypes.float16) for x in result)
