@@ -309,6 +309,12 @@ def test_divergence_names_the_op() -> None:
         trainer.step(tg.from_numpy(1e5 * images), tg.from_numpy(labels))
 
 
+def test_divergence_in_the_last_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *SMALL, "--batch-size", "5000", "--epochs", "1", "--lr", "1e39", "--out", str(tmp_path)]) == 1
+    assert re.search(r"the test loss is (nan|inf) at the end of epoch 1 at learning rate 1e\+39: the step before made "
+                     r"1.weight infinite or nan; try a smaller --lr; the weights", capsys.readouterr().err)
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--lr", "0"], "argument --lr: expected a number above 0, got 0"),
     (["--hidden", "12,x"], "argument --hidden: expected sizes such as 500,150, got '12,x'"),

@@ -338,7 +338,8 @@ class Trainer:
         loss = self.task.loss(scores, targets)
         value = loss.item()
         if not math.isfinite(value):
-            raise Diverged(self._diagnosis(value, images, targets))
+            step = -(-self.progress.tally.seen // self.settings.batch_size) + 1
+            raise Diverged(self._diagnosis(f"the loss is {value} in step {step}", images, targets))
         loss.backward()
         self.optimizer.step()
         if self.schedule and not isinstance(self.schedule, ReduceLROnPlateau):
@@ -351,7 +352,7 @@ class Trainer:
         return value
 
     def evaluate(self) -> Evaluation:
-        """How the network does on the test images."""
+        """How the network does on the test images; raises Diverged where the loss is not finite."""
         self.model.eval()
         losses, predicted, confidence = 0.0, [], []
         targets = self.task.targets(np.asarray(self.test.targets))
@@ -363,6 +364,8 @@ class Trainer:
                 probabilities = self.task.probabilities(scores)
                 confidence.append(probabilities.gather(1, classes.unsqueeze(1)).squeeze(1).cpu().numpy())
                 predicted.append(classes.cpu().numpy())
+        if not math.isfinite(losses):
+            raise Diverged(self._diagnosis(f"the test loss is {losses} at the end", images, self.task.targets(labels)))
         best = np.concatenate(predicted)
         return Evaluation(losses / len(targets), float((best == targets).mean()), targets, best,
                           np.concatenate(confidence))
@@ -384,10 +387,9 @@ class Trainer:
         return explain(lambda X, t: self.task.loss(model(X), t), from_numpy(images).to(s.dtype).to(s.device), targets,
                        names=model)
 
-    def _diagnosis(self, loss: float, images: Tensor, targets: Tensor) -> str:
+    def _diagnosis(self, what: str, images: Tensor, targets: Tensor) -> str:
         """Where in the forward pass the first number came up that is not finite."""
-        step = -(-self.progress.tally.seen // self.settings.batch_size) + 1
-        where = f"the loss is {loss} in step {step} of epoch {self.progress.epoch} at learning rate {self.lr:g}: "
+        where = f"{what} of epoch {self.progress.epoch} at learning rate {self.lr:g}: "
         for name, p in self.model.named_parameters():
             if not np.isfinite(p.detach().cpu().numpy()).all():
                 return where + f"the step before made {name} infinite or nan; try a smaller --lr"
