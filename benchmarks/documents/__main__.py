@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import wang
+from . import biswas, wang
 from .report import PICTURES, RESULTS, Report
 
-DOCUMENTS = {"wang": wang}
+DOCUMENTS = {"biswas": biswas, "wang": wang}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
