@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import conv, overhead, step, timing
+from benchmarks import conv, lines, overhead, step, timing
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,3 +91,10 @@ def test_measuring_in_turn() -> None:
     times = timing.measure({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, seconds=0.0)
     assert order == ["a"] * timing.WARM_UP + ["b"] * timing.WARM_UP + ["a", "b"] * 3
     assert all(0 < t.best <= t.median for t in times.values())
+
+
+def test_the_size_table_counts_every_file_once() -> None:
+    """A module in no group is an error; code, and neither comments nor docstrings, is what counts."""
+    counted = [line.split()[0] for line in lines.table().splitlines() if line.startswith("  ")]
+    assert sorted(counted) == sorted(path for folder in ("tinygrad_lite", "nn", "datasets")
+                                     for path in lines.sizes(folder))
