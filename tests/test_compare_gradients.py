@@ -1,5 +1,6 @@
 """compare_gradients finds the mistake in a hand-derived gradient and names the operation."""
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ import tinygrad_lite as tg
 from tests.devices import DEVICES, place
 from tinygrad_lite import nn, ops
 from tinygrad_lite.backend import Backend
+from tinygrad_lite.explanation import symbols_of
 from tinygrad_lite.testing import GradientReport, compare_gradients
 
 Arrays = dict[str, Any]
@@ -635,3 +637,53 @@ def test_vanishing_gradients_are_told_apart_from_rounding() -> None:
     report = compare_gradients(loss, net, [1.3 * g for g in true])
     verdicts = [row.split()[-1] for row in str(report).splitlines()[1:17]]
     assert verdicts == ["tell"] * 2 + ["wrong"] * 14  # 1e-8 beside 1e-2, in float32
+
+
+def convolutional() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2, 1), nn.Flatten(), nn.Linear(8, 3))
+
+
+def normalized() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(25, 4), nn.LayerNorm(4), nn.Linear(4, 3))
+
+
+@pytest.mark.parametrize(("model", "right", "wrong", "names", "expected"), [
+    (convolutional, r" \* \(a1 > 0\)", "", ["0.weight", "0.bias"], "the derivative of relu .* is missing"),
+    (convolutional, r"np.sum\(dz1, axis=\(0, 2, 3\)\)", "np.mean(dz1, axis=(0, 2, 3))", ["0.bias"],
+     "add inside conv .* is averaged over the 45 elements"),
+    (convolutional, r"dW1 = _conv_weight\(", "dW1 = 2 * _conv_weight(", ["0.weight"], "conv .* with respect to weight"),
+    (convolutional, r"np.sum\(dz1, axis=\(0, 2, 3\)\)", "np.sum(dz1[0], axis=(1, 2))", ["0.bias"], None),
+    (normalized, r"\s+- np.sum\(g1 \* W2, axis=1, keepdims=True\) / 4", "", ["1.weight", "1.bias"],
+     "what sub inside standardize .* hands back to other is left out"),
+    (normalized, r" - h3 \* np.sum\(g1 \* W2 \* h3, axis=1, keepdims=True\) / 4", "", ["1.weight", "1.bias"],
+     "inside standardize .* is left out"),
+    (normalized, r"\s+/ h2\)", ")", ["1.weight", "1.bias"], None)])
+def test_a_forgotten_term_in_a_convolutional_network_and_a_layer_norm(
+        model: Callable[[], nn.Module], right: str, wrong: str, names: list[str], expected: str | None) -> None:
+    """The hand derivation is the one that `explain` writes, with a mistake in it."""
+    tg.manual_seed(0)
+    network = model().to(tg.float64)
+    if model is normalized:
+        network.state_dict()["2.weight"].copy_(tg.tensor([0.5, 1.5, 2.0, 0.7]))
+    images, classes = tg.randn(5, 1, 5, 5, dtype=tg.float64), tg.tensor([0, 1, 2, 1, 0])
+
+    def loss(X: Any, t: Any) -> Any:
+        return nn.functional.cross_entropy(network(X), t)
+
+    symbols = symbols_of(network)
+    code, changes = re.subn(right, wrong, tg.explain(loss, images, classes, names=network).code())
+    assert changes == 1, code
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    arrays = {symbol: parameter.array for symbol, parameter in symbols.items()}
+    _, gradients = scope["loss_and_grads"](X=images.array, t=classes.array, **arrays)
+    hand = dict(zip([name for name, _ in network.named_parameters()], map(gradients.get, symbols), strict=True))
+    report = compare_gradients(lambda: loss(images, classes), network, hand)
+    assert [e.name for e in report.entries if not e.ok] == names
+    if expected is None:
+        assert not report.causes
+        assert "No single changed link of the backward walk reproduces" in str(report)
+    else:
+        (cause,) = report.causes
+        assert cause.names == names
+        assert re.search(expected, cause.text), cause.text

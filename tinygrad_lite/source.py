@@ -432,11 +432,13 @@ class _Members(ast.NodeTransformer):
 
 
 class _Group(ast.NodeTransformer):
-    """Puts parentheses around a matrix product that is a factor of an elementwise one."""
+    """Puts parentheses around a matrix product that is a factor of an elementwise one, and the other way round."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
         self.generic_visit(node)
-        if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.MatMult):
+        inner = node.left.op if isinstance(node.left, ast.BinOp) else None
+        if (isinstance(node.op, ast.Mult) and isinstance(inner, ast.MatMult)) or (
+                isinstance(node.op, ast.MatMult) and isinstance(inner, (ast.Mult, ast.Div))):
             node.left = ast.Name(f"({ast.unparse(node.left)})")
         return node
 
