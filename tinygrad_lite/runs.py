@@ -113,7 +113,7 @@ def settings_of(folder: Path) -> Settings:
 
 
 def latest(out: Path) -> Path:
-    """The folder of the run in `out` that was begun last and has weights.
+    """The folder of the run in `out` that was begun or resumed last and has weights.
 
     Raises FileNotFoundError if there is none.
     """
