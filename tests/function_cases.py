@@ -114,9 +114,10 @@ WITHOUT_CASE = {
     **dict.fromkeys(("T.save", "T.load"), "tests/test_saving.py"),
     **dict.fromkeys(("T.explain", "T.trace"), "a reader of programs: tests/test_explanation.py, test_program.py"),
     **dict.fromkeys(("T.capture", "T.op", "T.value_and_grad"), "of functions: tests/test_capture.py, test_own_ops.py"),
-    **dict.fromkeys(("Tensor.cpu", "Tensor.cuda", "Tensor.device", "T.cuda_is_available"), "tests/test_device_names.py"),
+    **dict.fromkeys(("Tensor.cpu", "Tensor.cuda", "Tensor.device", "T.cuda_is_available"),
+                    "of devices: tests/test_device_names.py"),
     **dict.fromkeys(("T.get_default_dtype", "T.set_default_dtype"), "tests/test_dtypes.py"),
-    **dict.fromkeys(("T.default_generator",), "tests/test_capture.py"),
+    "T.default_generator": "tests/test_capture.py",
     **dict.fromkeys(("T.is_grad_enabled", "Tensor.backward", "Tensor.grad", "Tensor.grad_fn", "Tensor.requires_grad_",
                      "Tensor.register_hook", "Tensor.retain_grad", "Tensor.retains_grad"), "tests/test_graph.py"),
     "Tensor.as_new_leaf": "what requires_grad=True does",
@@ -135,5 +136,5 @@ NO_DIFFERENCES = {
 FIXED_PRECISION = {r"float|double|dtype|half": "the line says the precision", r"1e6": "float32 has 7 digits"}
 """The lines that are not run in float32."""
 
-ON_THE_HOST = {r"\.numpy\(": "a device's array is not NumPy's", r"dlpack": "the stand-in for CuPy has no memory to share"}
+ON_THE_HOST = {r"\.numpy\(": "a device's array is not NumPy's", r"dlpack": "the stand-in has no memory to share"}
 """The lines that are not run on a device."""
