@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes, graph, ops
 from ..call import wrap
 from ..graph import Array
+from ..ops.shape import along
 
 
 class Picked(NamedTuple):
@@ -85,12 +86,11 @@ def cumprod(input: Array, dim: int, *, dtype: Any = None) -> Any:
         input = ops.to_dtype(input, np.dtype(dtype or np.int64))
     if not input.shape:
         return ops.sum(input, dim)  # of the one element
-    axis = range(len(input.shape))[dim]
-    n, before, step = input.shape[axis], (slice(None),) * axis, 1
+    n, step = input.shape[dim], 1
     while step < n:
-        first, others, behind = (ops.getitem(input, (*before, part)) for part in
+        first, others, behind = (ops.getitem(input, along(dim, part)) for part in
                                  (slice(step), slice(step, n), slice(n - step)))
-        input = ops.cat([first, ops.mul(others, behind)], axis)
+        input = ops.cat([first, ops.mul(others, behind)], dim)
         step *= 2
     return input if step > 1 else ops.clone(input)
 
@@ -170,8 +170,7 @@ def norm(input: Array, p: float | str | None = "fro", dim: Any = None, keepdim: 
         p = 2
     if isinstance(p, str):
         raise NotImplementedError(f"norm: p={p!r} is not supported; it may be a number, inf, -inf or 'fro'")
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"norm: the input dtype must be floating, got {input.dtype}; use .float() first")
+    dtypes.check_floating("norm", input)
     if p == 0:
         return ops.sum(ops.ne(input, 0), dim, keepdim, dtype=input.dtype)
     if p == 1:
@@ -239,8 +238,8 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Pick
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue: selected number k out of range, got {k} for an axis of size {size}")
     order = ops.argsort(input, dim)
-    place = (slice(None),) * range(len(input.shape))[dim] + (slice(k - 1, k),) if input.shape else ()
-    return _along(input, ops.getitem(order, place), dim, keepdim)
+    place = ops.getitem(order, along(dim, slice(k - 1, k))) if input.shape else order
+    return _along(input, place, dim, keepdim)
 
 
 def median(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:

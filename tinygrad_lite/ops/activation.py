@@ -12,7 +12,7 @@ from ..walk import add_reduce
 from .elementwise import minimum, where
 from .functions import at_least, at_most, erf, exp, in_blocks, sigmoid, tanh
 from .logic import positive
-from .reduce import axis_of, has_short_rows, in_float32, logsumexp, sum, turned, turned_back
+from .reduce import has_short_rows, in_float32, logsumexp, numpy_axis, sum, turned, turned_back
 
 
 @op(tex=r"\max(0, {input})")
@@ -157,7 +157,7 @@ def _(g, input, min_val, max_val):
 @in_float32
 def softmax(input: Array, dim: int = -1) -> Array:
     """e ** input / sum(e ** input) along `dim`, without overflow."""
-    axis = axis_of(dim, input.ndim)
+    axis = numpy_axis(dim, input.ndim)
     if has_short_rows(input, axis):
         return turned_back(softmax(turned(input), 0), input.shape)
     e = np.exp(lowered(input, axis))
@@ -180,7 +180,7 @@ def _(g, y, dim):
 @in_float32
 def log_softmax(input: Array, dim: int = -1) -> Array:
     """input - log(sum(e ** input)) along `dim`, without overflow."""
-    axis = axis_of(dim, input.ndim)
+    axis = numpy_axis(dim, input.ndim)
     if not input.size:  # the logarithm of a sum of nothing would warn
         return input
     if has_short_rows(input, axis):

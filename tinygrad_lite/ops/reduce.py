@@ -22,12 +22,12 @@ from .elementwise import abs, sign, where
 from .functions import exp
 from .indexing import getitem
 from .logic import same
-from .shape import cat, flip, reshape
+from .shape import along, cat, flip, reshape
 
 Dim: TypeAlias = int | Sequence[int] | None
 
 
-def axis_of(dim: Dim, ndim: int) -> Any:
+def numpy_axis(dim: Dim, ndim: int) -> Any:
     """`dim` as NumPy's `axis`: () means all axes, and a 0-d array may be reduced along 0 or -1, as in PyTorch."""
     if dim is None:
         return None
@@ -39,7 +39,7 @@ def axis_of(dim: Dim, ndim: int) -> Any:
 
 def count_of(shape: Sequence[int], dim: Dim) -> int:
     """How many elements each result of a reduction of `shape` along `dim` stands for."""
-    axis = axis_of(dim, len(shape))
+    axis = numpy_axis(dim, len(shape))
     count = 1
     for n in shape if axis is None else (shape[axis],) if isinstance(axis, int) else (shape[a] for a in axis):
         count *= n
@@ -105,7 +105,7 @@ def shared(g, count):
 
 def unreduce(g, input_shape, dim, keepdim):
     """A reduced array with the reduced axes back, of size 1, so that it broadcasts against the input."""
-    axis = axis_of(dim, len(input_shape))
+    axis = numpy_axis(dim, len(input_shape))
     if axis is None or keepdim:
         return g
     shape = list(input_shape)
@@ -127,7 +127,7 @@ def sum(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = No
     """
     if dtype is not None:
         input = input.astype(dtype)
-    axis = axis_of(dim, input.ndim)
+    axis = numpy_axis(dim, input.ndim)
     if input.dtype.kind == "f":
         return total(input, axis, keepdim)
     return add_reduce(input, axis, dtype or dtypes.int64, None, keepdim)
@@ -147,9 +147,8 @@ def mean(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     """
     if dtype is not None:
         input = input.astype(dtype)
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"mean(): the input dtype must be floating, got {input.dtype}; use .float() first")
-    return add_reduce(input, axis_of(dim, input.ndim), None, None, keepdim) / (count_of(input.shape, dim) or np.nan)
+    dtypes.check_floating("mean()", input)
+    return add_reduce(input, numpy_axis(dim, input.ndim), None, None, keepdim) / (count_of(input.shape, dim) or np.nan)
 
 
 @mean.vjp("input")
@@ -163,7 +162,7 @@ def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 
     Raises ValueError over no elements.
     """
-    return extreme("max", input, axis_of(dim, input.ndim), keepdim)
+    return extreme("max", input, numpy_axis(dim, input.ndim), keepdim)
 
 
 @op(tex=r"\min_{{{dim}}} {input}", promotion="none")
@@ -172,7 +171,7 @@ def amin(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 
     Raises ValueError over no elements.
     """
-    return extreme("min", input, axis_of(dim, input.ndim), keepdim)
+    return extreme("min", input, numpy_axis(dim, input.ndim), keepdim)
 
 
 @amax.vjp("input")
@@ -185,20 +184,20 @@ def _(g, input, input_shape, y, dim, keepdim):
 @op(tex=r"\arg\max_{{{dim}}} {input}", promotion="none")
 def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the (first) largest element along `dim`, or of the flattened input; int64."""
-    return np.argmax(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+    return np.argmax(input, axis=numpy_axis(dim, input.ndim), keepdims=keepdim)
 
 
 @op(tex=r"\arg\min_{{{dim}}} {input}", promotion="none")
 def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the (first) smallest element along `dim`, or of the flattened input; int64."""
-    return np.argmin(input, axis=axis_of(dim, input.ndim), keepdims=keepdim)
+    return np.argmin(input, axis=numpy_axis(dim, input.ndim), keepdims=keepdim)
 
 
 @op(tex=r"\log \sum_{{{dim}}} e^{{{input}}}", promotion="float")
 @in_float32
 def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
-    axis = axis_of(dim, input.ndim)
+    axis = numpy_axis(dim, input.ndim)
     if not input.size:  # over no elements the sum is 0, its logarithm -inf
         return add_reduce(input, axis, None, None, keepdim) - np.inf
     if axis.__class__ is int and has_short_rows(input, axis):
@@ -237,12 +236,12 @@ def prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: 
         input = input.astype(dtype)
     elif input.dtype.kind != "f":
         dtype = dtypes.int64
-    return np.prod(input, axis=axis_of(dim, input.ndim), dtype=dtype, keepdims=keepdim)
+    return np.prod(input, axis=numpy_axis(dim, input.ndim), dtype=dtype, keepdims=keepdim)
 
 
 @prod.vjp("input", raw=True)
 def _(g, input, dim, keepdim):
-    axis = axis_of(dim, input.ndim)
+    axis = numpy_axis(dim, input.ndim)
     x = input.reshape(-1) if axis is None else np.moveaxis(input, axis, 0)
     before, after = np.ones_like(x, g.dtype), np.ones_like(x, g.dtype)  # what stands before and after each element
     np.cumprod(x[:-1], 0, out=before[1:])
@@ -256,15 +255,14 @@ def _(g, input, dim, keepdim):
 def _(input, dim=None, keepdim=False, dtype=None):
     """The halves are multiplied with each other until one element is left: no division, so zeros do no harm."""
     x = input if dtype is None else to_dtype(input, dtype)
-    axis = axis_of(dim, len(x.shape))
+    axis = numpy_axis(dim, len(x.shape))
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     n = x.shape[axis]
-    before = (slice(None),) * range(len(x.shape))[axis]
     while n > 1:
         half = n // 2
-        rest = getitem(x, (*before, slice(2 * half, n)))
-        x = getitem(x, (*before, slice(half))) * getitem(x, (*before, slice(half, 2 * half)))
+        rest = getitem(x, along(axis, slice(2 * half, n)))
+        x = getitem(x, along(axis, slice(half))) * getitem(x, along(axis, slice(half, 2 * half)))
         if n % 2:
             x = cat([x, rest], axis)
         n -= half
@@ -288,7 +286,7 @@ def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
         input = input.astype(dtype)
     elif input.dtype.kind != "f":
         dtype = dtypes.int64
-    return np.cumsum(input, axis_of(dim, input.ndim), dtype=dtype).reshape(input.shape)
+    return np.cumsum(input, numpy_axis(dim, input.ndim), dtype=dtype).reshape(input.shape)
 
 
 @cumsum.vjp("input")
@@ -301,9 +299,8 @@ def _(g, dim):
 
 def _moments(input: Array, dim: Dim, correction: float, keepdim: bool) -> tuple[Array, Array]:
     """Variance and mean; the mean keeps its axes."""
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"std and var only support floating point dtypes, got {input.dtype}; use .float() first")
-    axis, count = axis_of(dim, input.ndim), count_of(input.shape, dim)
+    dtypes.check_floating("std and var", input)
+    axis, count = numpy_axis(dim, input.ndim), count_of(input.shape, dim)
     center = add_reduce(input, axis, None, None, True) / (count or np.nan)
     deviations = input - center
     deviations *= deviations
@@ -362,11 +359,10 @@ def vector_norm(input: Array, p: float = 2, dim: Dim = None, keepdim: bool = Fal
 
     Raises RuntimeError for integers and bool, and for a negative `p` over no elements.
     """
-    if input.dtype.kind != "f":
-        raise RuntimeError(f"norm: the input dtype must be floating, got {input.dtype}; use .float() first")
+    dtypes.check_floating("norm", input)
     if p < 0 and not count_of(input.shape, dim):
         raise RuntimeError(f"norm: cannot compute the {p} norm of no elements, the operation does not have an identity")
-    axis = axis_of(dim, input.ndim)
+    axis = numpy_axis(dim, input.ndim)
     if p == 2:
         return np.sqrt(add_reduce(input * input, axis, None, None, keepdim))
     return add_reduce(np.abs(input) ** p, axis, None, None, keepdim) ** (1 / p)
@@ -413,11 +409,11 @@ def argtopk(input: Array, k: int, dim: int = -1, largest: bool = True) -> Array:
     """
     if not input.ndim:
         return _order(input, dim, largest)
-    n, before = input.shape[dim], (slice(None),) * range(input.ndim)[dim]
+    n = input.shape[dim]
     if not 0 < k < n:
-        return _order(input, dim, largest)[(*before, slice(k))]
+        return _order(input, dim, largest)[along(dim, slice(k))]
     chosen = np.argpartition(input, n - k if largest else k - 1, axis=dim)  # a twentieth of the time of sorting all
-    chosen = np.sort(chosen[(*before, slice(n - k, n) if largest else slice(k))], axis=dim)
+    chosen = np.sort(chosen[along(dim, slice(n - k, n) if largest else slice(k))], axis=dim)
     order = _order(np.take_along_axis(input, chosen, axis=dim), dim, largest)
     return np.take_along_axis(chosen, order, axis=dim)
 

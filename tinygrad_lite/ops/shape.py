@@ -62,9 +62,8 @@ def cat(tensors: Sequence[Array], dim: int = 0) -> Array:
 
 @cat.vjp("tensors")
 def _(g, position, tensors_shape, dim):
-    axis = dim % len(g.shape)
-    start = sum(shape[axis] for shape in tensors_shape[:position])
-    return g[(slice(None),) * axis + (slice(start, start + tensors_shape[position][axis]),)]
+    start = sum(shape[dim] for shape in tensors_shape[:position])
+    return g[along(dim, slice(start, start + tensors_shape[position][dim]))]
 
 
 @op(tex=r"\operatorname{{pad}}({input}, {pad})", promotion="none")
