@@ -476,13 +476,7 @@ def smooth_l1_loss(input: Any, target: Any, *, reduction: str = "mean", beta: fl
     if not beta:
         return l1_loss(input, target, reduction=reduction)
     check_pair("smooth_l1_loss", input, target)
-    return reduced(bowl(input - target, beta) / beta, reduction)
-
-
-def bowl(d: Any, width: float) -> Any:
-    """d ** 2 / 2 where |d| < width, and outside width (|d| - width / 2), which continues it as a line."""
-    size = ops.abs(d)
-    return ops.where(size < width, 0.5 * d * d, width * (size - 0.5 * width))
+    return reduced(ops.huber(input - target, beta) / beta, reduction)
 
 
 class SmoothL1Loss(_Loss):
@@ -510,7 +504,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     check_pair("huber_loss", input, target, weight)
-    loss = bowl(input - target, delta)
+    loss = ops.huber(input - target, delta)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 

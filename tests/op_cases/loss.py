@@ -73,3 +73,13 @@ def _(make: Maker) -> Arguments:
     shape = make.shape(empty=False)
     return {"input": make.numbers(shape, positive=True) / 3, "target": make.numbers(shape, positive=True) / 3,
             "reduction": make.choose("mean", "sum", "none")}  # fmt: skip
+
+
+def huber(input: Any, delta: float) -> Any:
+    """The definition."""
+    return np.where(np.abs(input) < delta, input**2 / 2, delta * (np.abs(input) - delta / 2))
+
+
+@case("huber", oracle=huber)
+def _(make: Maker) -> Arguments:
+    return {"input": make.numbers(make.shape()), "delta": make.choose(1.0, 0.5)}

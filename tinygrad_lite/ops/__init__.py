@@ -21,7 +21,7 @@ from .logic import (
     argwhere, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq, ge, gt,
     isclose, isfinite, isinf, le, logical_and, logical_not, logical_or, logical_xor, lt, ne, positive, signbit,
 )
-from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber, mse_loss
 from .matrix import cholesky_factor, det, inv, logabsdet, sign_of_det, solve_matrix
 from .normalization import inner, moments, standardize
 from .pool import max_pool, pool_argmax, pool_gather, pool_scatter, sum_pool, sum_unpool

@@ -16,9 +16,9 @@ from ..dtypes import check_floating
 from ..graph import Array
 from ..operation import op
 from ..walk import add_reduce
-from .activation import log_softmax, lowered, softmax
-from .elementwise import clamp
-from .functions import at_least, log, sigmoid
+from .activation import hardtanh, log_softmax, lowered, softmax
+from .elementwise import abs, clamp, where
+from .functions import at_least, at_most, log, sigmoid
 from .indexing import full_index
 from .reduce import has_short_rows, in_float32, mean, shared, sum, turned, turned_back, unreduce
 
@@ -212,3 +212,27 @@ def _(g, input, target, reduction):
 def _(g, input, target, reduction):
     difference = target - input
     return share(2 * g, difference.shape, reduction) * difference
+
+
+@op(promotion="none")
+def huber(input: Array, delta: float) -> Array:
+    """input ** 2 / 2 where |input| < delta, and outside delta (|input| - delta / 2), which continues it as a line.
+
+    In one expression for both, with m = min(|input|, delta): m |input| - m ** 2 / 2.
+    """
+    size = np.abs(input)
+    near = at_most(size, delta)
+    size -= 0.5 * near
+    size *= near
+    return size
+
+
+@huber.define
+def _(input, delta):
+    size = abs(input)
+    return where(size < delta, 0.5 * input * input, delta * (size - 0.5 * delta))
+
+
+@huber.vjp("input")
+def _(g, input, delta):
+    return g * hardtanh(input, -delta, delta)
