@@ -231,9 +231,7 @@ class Tensor(graph.Tensor):
         """ "cpu", or the device that holds the array."""
         return devices.device(backend.of(self.array).device)
 
-    def is_floating_point(self) -> _bool:
-        """Whether the dtype is floating."""
-        return bool(self.array.dtype.kind == "f")
+    is_floating_point = compositions.is_floating_point
 
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in memory in order."""
@@ -244,33 +242,40 @@ class Tensor(graph.Tensor):
         strides = tuple(step // self.array.itemsize for step in self.array.strides)
         return strides if dim is None else strides[dim]
 
-    def new_zeros(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
-        """Zeros of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
-        return self._new("zeros", sizes_of(sizes, size), dtype, requires_grad)
+    def new_zeros(self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+                  requires_grad: _bool = False) -> Tensor:
+        """Zeros of another shape, unless given in the dtype and on the device of this tensor."""
+        return self._new("zeros", sizes_of(sizes, size), dtype, device, requires_grad)
 
-    def new_ones(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
-        """Ones of another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
-        return self._new("ones", sizes_of(sizes, size), dtype, requires_grad)
+    def new_ones(self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+                 requires_grad: _bool = False) -> Tensor:
+        """Ones of another shape, unless given in the dtype and on the device of this tensor."""
+        return self._new("ones", sizes_of(sizes, size), dtype, device, requires_grad)
 
-    def new_empty(self, *sizes: Any, size: Any = None, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
-        """What is in memory, in another shape on the device and, unless `dtype` is given, in the dtype of this tensor.
-        """
-        return self._new("empty", sizes_of(sizes, size), dtype, requires_grad)
+    def new_empty(self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+                  requires_grad: _bool = False) -> Tensor:
+        """What is in memory, in another shape, unless given in the dtype and on the device of this tensor."""
+        return self._new("empty", sizes_of(sizes, size), dtype, device, requires_grad)
 
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
-        """`fill_value` in another shape on the device and, unless `dtype` is given, in the dtype of this tensor."""
-        new = self.new_empty(size, dtype=dtype)
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+                 requires_grad: _bool = False) -> Tensor:
+        """`fill_value` in another shape, unless given in the dtype and on the device of this tensor."""
+        new = self.new_empty(size, dtype=dtype, device=device)
         new.array[...] = fill_value
         return new.requires_grad_() if requires_grad else new
 
-    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
-        """A new tensor of `data` (numbers, nested lists, an array) on the device and in the dtype of this tensor."""
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: _bool = False) -> Tensor:
+        """A new tensor of `data` (numbers, nested lists, an array), unless given in the dtype and on the device of this
+        one."""
         array = np.array(data, self.array.dtype if dtype is None else dtype)
-        result = Tensor(backend.transfer(array, backend.of(self.array)))
+        result = Tensor(backend.transfer(array, self._backend(device)))
         return result.as_new_leaf() if requires_grad else result
 
-    def _new(self, kind: str, size: Any, dtype: Any, requires_grad: _bool) -> Tensor:
-        make = getattr(backend.of(self.array).module, kind)
+    def _backend(self, device: Any) -> backend.Backend:
+        return backend.of(self.array) if device is None else backend.named(device)
+
+    def _new(self, kind: str, size: Any, dtype: Any, device: Any, requires_grad: _bool) -> Tensor:
+        make = getattr(self._backend(device).module, kind)
         result = Tensor(make(size, self.array.dtype if dtype is None else np.dtype(dtype)))
         return result.as_new_leaf() if requires_grad else result
 
@@ -297,11 +302,14 @@ class Tensor(graph.Tensor):
         self._reading("tolist()")
         return self.array.tolist()
 
-    def numpy(self) -> np.ndarray[Any, Any]:
+    def numpy(self, *, force: _bool = False) -> np.ndarray[Any, Any]:
         """The NumPy array itself: a write to it is a write to this tensor that the library does not see.
 
-        Raises RuntimeError for a tensor that requires grad and TypeError for one that is not on the CPU.
+        Raises RuntimeError for a tensor that requires grad and TypeError for one that is not on the CPU, unless `force`
+        is True, which stands for `.detach().cpu().numpy()`.
         """
+        if force:
+            return self.detach().cpu().numpy()
         self._reading("numpy()")
         if self.node is not None:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
@@ -602,8 +610,8 @@ class Tensor(graph.Tensor):
     tan = ops.tan
     trunc = ops.trunc
     xlogy = ops.xlogy
-    softmax = ops.softmax
-    log_softmax = ops.log_softmax
+    softmax = compositions.softmax
+    log_softmax = compositions.log_softmax
     matmul = ops.matmul
     gather = ops.gather
     diagonal = ops.diagonal
@@ -719,6 +727,35 @@ class Tensor(graph.Tensor):
     vdot = compositions.vdot
     equal = compositions.equal
     allclose = compositions.allclose
+    addr = compositions.addr
+    aminmax = compositions.aminmax
+    copysign = compositions.copysign
+    corrcoef = compositions.corrcoef
+    cov = compositions.cov
+    deg2rad = compositions.deg2rad
+    diagflat = compositions.diagflat
+    diff = compositions.diff
+    dist = compositions.dist
+    dsplit = compositions.dsplit
+    float_power = compositions.float_power
+    fmax = compositions.fmax
+    fmin = compositions.fmin
+    heaviside = compositions.heaviside
+    histc = compositions.histc
+    hsplit = compositions.hsplit
+    isneginf = compositions.isneginf
+    isposinf = compositions.isposinf
+    det = ops.det
+    inverse = compositions.inverse
+    logdet = compositions.logdet
+    logit = compositions.logit
+    matrix_power = compositions.matrix_power
+    msort = compositions.msort
+    positive = compositions.positive
+    quantile = compositions.quantile
+    rad2deg = compositions.rad2deg
+    reshape_as = compositions.reshape_as
+    vsplit = compositions.vsplit
 
     def reshape(self, *sizes: Any, shape: Any = None) -> Tensor:
         """The same elements in another shape, given as sizes or as one tuple; one size may be -1."""
@@ -777,8 +814,8 @@ class Tensor(graph.Tensor):
 
     # --- in place: see `inplace.py` -----------------------------------------------------------------------------------
 
-    def copy_(self, source: Any) -> Self:
-        """Overwrite the elements with those of `source`, broadcast; return self."""
+    def copy_(self, source: Any, non_blocking: _bool = False) -> Self:
+        """Overwrite the elements with those of `source`, broadcast; return self.  `non_blocking` changes nothing."""
         return inplace.write(self, ops.copy_to(self, source))
 
     def fill_(self, value: Any) -> Self:

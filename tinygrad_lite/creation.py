@@ -136,24 +136,29 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: str
     return _finish(backend.named(device).module.full(tuple(size), fill_value, dtype), requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of the shape, dtype and device of `input`."""
-    return _finish(np.zeros_like(input.array, dtype=dtype), requires_grad)
+def zeros_like(input: Tensor, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape, dtype and device of `input`, unless given."""
+    return _finish(_moved(np.zeros_like(input.array, dtype=dtype), device), requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of the shape, dtype and device of `input`."""
-    return _finish(np.ones_like(input.array, dtype=dtype), requires_grad)
+def ones_like(input: Tensor, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape, dtype and device of `input`, unless given."""
+    return _finish(_moved(np.ones_like(input.array, dtype=dtype), device), requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """`fill_value` in the shape, dtype and device of `input`."""
-    return _finish(np.full_like(input.array, fill_value, dtype=dtype), requires_grad)
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: str | None = None,
+              requires_grad: bool = False) -> Tensor:
+    """`fill_value` in the shape, dtype and device of `input`, unless given."""
+    return _finish(_moved(np.full_like(input.array, fill_value, dtype=dtype), device), requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Whatever is in memory, in the shape, dtype and device of `input`."""
-    return _finish(np.empty_like(input.array, dtype=dtype), requires_grad)
+def empty_like(input: Tensor, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Whatever is in memory, in the shape, dtype and device of `input`, unless given."""
+    return _finish(_moved(np.empty_like(input.array, dtype=dtype), device), requires_grad)
+
+
+def _moved(array: Any, device: str | None) -> Any:
+    return array if device is None else backend.transfer(array, backend.named(device))
 
 
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None,

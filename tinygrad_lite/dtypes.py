@@ -81,3 +81,30 @@ def result_type(operands: Iterable[Any]) -> DType:
     result = _combine(arrays, _combine(scalars, numbers))
     assert result is not None
     return result
+
+
+class finfo:
+    """The limits of a floating dtype (the default one, if none is given) as Python numbers.
+
+    `max` and `min`, the largest number and its negative; `eps`, the distance from 1 to the next number; `tiny` (or
+    `smallest_normal`); `resolution`; `bits`; and `dtype`, its name.
+
+    Raises TypeError for a dtype that is not floating.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.finfo(tg.float64).eps
+    2.220446049250313e-16
+    """
+
+    def __init__(self, type: Any = None) -> None:
+        dtype = np.dtype(_default if type is None else type)
+        if dtype.kind != "f":
+            raise TypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo for integers")
+        limits = np.finfo(dtype)
+        self.bits, self.dtype = int(limits.bits), dtype.name
+        self.min, self.max, self.eps = float(limits.min), float(limits.max), float(limits.eps)
+        self.tiny = self.smallest_normal = float(limits.tiny)
+        self.resolution = float(limits.resolution)
+
+
+iinfo = np.iinfo  # the limits of an integer dtype: `min`, `max`, `bits`, `dtype`

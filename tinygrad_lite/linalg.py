@@ -1,6 +1,6 @@
 """Linear algebra: `torch.linalg` in its names and arguments, as far as it is here.
 
-Beside what stands here: `matmul`, `diagonal`, `det`, `inv`.
+Beside what stands here: `matmul`, `multi_dot`, `matrix_power`, `diagonal`, `det`, `inv`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from . import ops
 from .compositions import cross as _cross
+from .compositions import matrix_power, multi_dot
 from .compositions import norm as _norm
 from .compositions.shape import axis_of
 from .graph import Array
 from .ops import det, diagonal, inv, matmul
 
-__all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "norm", "slogdet", "solve",
-           "vector_norm"]
+__all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",
+           "slogdet", "solve", "vector_norm"]
 
 
 def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:

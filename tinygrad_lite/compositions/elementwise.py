@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import dtypes, ops
@@ -134,6 +135,82 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1) -> 
         raise RuntimeError("addcdiv: integer division is not supported; use (input + value * trunc(tensor1 / tensor2))")
     quotient = ops.div(tensor1, tensor2)
     return ops.add(input, quotient if value.__class__ is int and value == 1 else ops.mul(value, quotient))
+
+
+def positive(input: Array) -> Any:
+    """`input` itself.
+
+    Raises RuntimeError for bool.
+    """
+    if input.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def deg2rad(input: Array) -> Any:
+    """Degrees as radians: input pi / 180."""
+    return ops.mul(input, math.pi / 180)
+
+
+def rad2deg(input: Array) -> Any:
+    """Radians as degrees: input 180 / pi."""
+    return ops.mul(input, 180 / math.pi)
+
+
+def logit(input: Array, eps: float | None = None) -> Any:
+    """log(input / (1 - input)), the inverse of `sigmoid`; with `eps` of the input clamped to [eps, 1 - eps]."""
+    if eps is not None:
+        input = ops.clamp(input, eps, 1 - eps)
+    return ops.sub(ops.log(input), ops.log1p(ops.neg(input)))
+
+
+def copysign(input: Array, other: Any) -> Any:
+    """|input| with the sign of `other`, also that of -0.0.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.copysign(tg.tensor([1.0, -2.0]), tg.tensor([-0.0, 3.0]))
+    tensor([-1.,  2.])
+    """
+    below = math.copysign(1, other) < 0 if isinstance(other, (int, float)) else ops.signbit(other)
+    return ops.mul(ops.abs(input), 1 - 2 * below if isinstance(below, bool) else ops.where(below, -1.0, 1.0))
+
+
+def heaviside(input: Array, values: Array) -> Any:
+    """0 where input < 0, 1 where input > 0, and `values` where it is 0, broadcast; its derivatives are 0.
+
+    Raises RuntimeError for operands of two dtypes.
+    """
+    if input.dtype != values.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    return ops.where(ops.eq(input, 0), values, ops.to_dtype(ops.gt(input, 0), input.dtype))
+
+
+def fmax(input: Array, other: Array) -> Any:
+    """The larger of the two, elementwise; of a nan and a number the number.  Of equal ones `input` gets the gradient.
+    """
+    return ops.where(ops.logical_or(ops.ge(input, other), ops.ne(other, other)), input, other)
+
+
+def fmin(input: Array, other: Array) -> Any:
+    """The smaller of the two, elementwise; of a nan and a number the number.  Of equal ones `input` gets the gradient.
+    """
+    return ops.where(ops.logical_or(ops.le(input, other), ops.ne(other, other)), input, other)
+
+
+def float_power(input: Any, exponent: Any) -> Any:
+    """input ** exponent in float64."""
+    base, power = (x if isinstance(x, (int, float)) else ops.to_dtype(x, dtypes.float64) for x in (input, exponent))
+    return ops.pow(base, power)
+
+
+def isposinf(input: Array) -> Any:
+    """Where `input` is inf."""
+    return ops.eq(input, math.inf)
+
+
+def isneginf(input: Array) -> Any:
+    """Where `input` is -inf."""
+    return ops.eq(input, -math.inf)
 
 
 def isnan(input: Array) -> Any:

@@ -15,6 +15,11 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, graph.Tensor)
 
 
+def is_floating_point(input: graph.Tensor) -> bool:
+    """Whether the dtype is floating."""
+    return bool(input.array.dtype.kind == "f")
+
+
 def numel(input: graph.Tensor) -> int:
     """The number of elements."""
     return input.array.size  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..call import wrap
 from ..graph import Array
 from .reduce import norm
 from .shape import unsqueeze
@@ -266,3 +268,56 @@ def _diagonals(equation: str, position: int, term: str, x: Array) -> tuple[str, 
         x = ops.diagonal(x, 0, first, second)
         term = "".join(d for i, d in enumerate(term) if i not in (first, second)) + c
     return term, x
+
+
+def addr(input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * outer(vec1, vec2)."""
+    return ops.add(ops.mul(input, beta), ops.mul(outer(vec1, vec2), alpha))
+
+
+def multi_dot(tensors: Sequence[Array]) -> Any:
+    """The product of two or more matrices, from the left; the first and the last one may be vectors.
+
+    Raises RuntimeError for fewer than two.
+    """
+    if len(tensors) < 2:
+        raise RuntimeError("multi_dot(): expected at least 2 tensors but got less")
+    return functools.reduce(ops.matmul, tensors)
+
+
+def matrix_power(input: Array, n: int) -> Any:
+    """The product of `n` times the same square matrix; of its inverse for a negative `n`.
+
+    Shapes: (..., m, m).
+    Raises RuntimeError for matrices that are not square, and ValueError for a singular one where n < 0.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.matrix_power(tg.tensor([[1.0, 1.0], [0.0, 1.0]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
+    if len(input.shape) < 2 or input.shape[-1] != input.shape[-2]:
+        raise RuntimeError(f"matrix_power: expected square matrices, got shape {tuple(input.shape)}")
+    base, left = (ops.inv(input), -n) if n < 0 else (input, n)
+    result: Any = None
+    while left:  # as many products as n has binary digits
+        if left % 2:
+            result = base if result is None else ops.matmul(result, base)
+        left //= 2
+        base = ops.matmul(base, base) if left else base
+    if result is None:
+        array = np.zeros_like(input.array)
+        array[...] = np.eye(input.shape[-1], dtype=input.dtype, like=array)
+        return wrap(array, None)
+    return result
+
+
+inverse = ops.inv
+
+
+def logdet(input: Array) -> Any:
+    """The logarithm of the determinant; nan where that is negative.
+
+    Shapes: (..., n, n); result (...).
+    """
+    return ops.where(ops.lt(ops.sign_of_det(input), 0), math.nan, ops.logabsdet(input))

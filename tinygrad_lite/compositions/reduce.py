@@ -278,3 +278,13 @@ def unique(input: Array, sorted: bool = True, return_inverse: bool = False, retu
     inverse = ops.searchsorted(values, input)
     counts = ops.bincount(ops.reshape(inverse, (-1,)), None, values.shape[0]) if return_counts else None
     return tuple(x for x in (values, inverse if return_inverse else None, counts) if x is not None)
+
+
+def softmax(input: Array, dim: int, *, dtype: Any = None) -> Any:
+    """e ** input / sum(e ** input) along `dim`, without overflow; `input` is cast to `dtype` first, if given."""
+    return ops.softmax(input if dtype is None else ops.to_dtype(input, np.dtype(dtype)), dim)
+
+
+def log_softmax(input: Array, dim: int, *, dtype: Any = None) -> Any:
+    """input - log(sum(e ** input)) along `dim`, without overflow; `input` is cast to `dtype` first, if given."""
+    return ops.log_softmax(input if dtype is None else ops.to_dtype(input, np.dtype(dtype)), dim)

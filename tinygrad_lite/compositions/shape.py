@@ -500,3 +500,96 @@ def meshgrid(*tensors: Array, indexing: str = "ij") -> tuple[Any, ...]:
     shape = tuple(x.shape[0] for x in vectors)
     grids = [ops.expand(ops.reshape(x, (-1,) + (1,) * (len(shape) - 1 - i)), shape) for i, x in enumerate(vectors)]
     return tuple(ops.transpose(x, 0, 1) for x in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)
+
+
+def hsplit(input: Array, indices_or_sections: Any) -> tuple[Any, ...]:
+    """`tensor_split` along axis 1, or along the only axis of a vector.
+
+    Raises RuntimeError for an input without axes, or sections that are not of equal size.
+    """
+    return _split_evenly("hsplit", input, indices_or_sections, 0 if len(input.shape) == 1 else 1, 1)
+
+
+def vsplit(input: Array, indices_or_sections: Any) -> tuple[Any, ...]:
+    """`tensor_split` along axis 0.
+
+    Raises RuntimeError for fewer than two axes, or sections that are not of equal size.
+    """
+    return _split_evenly("vsplit", input, indices_or_sections, 0, 2)
+
+
+def dsplit(input: Array, indices_or_sections: Any) -> tuple[Any, ...]:
+    """`tensor_split` along axis 2.
+
+    Raises RuntimeError for fewer than three axes, or sections that are not of equal size.
+    """
+    return _split_evenly("dsplit", input, indices_or_sections, 2, 3)
+
+
+def _split_evenly(name: str, input: Array, indices_or_sections: Any, dim: int, least: int) -> tuple[Any, ...]:
+    if len(input.shape) < least:
+        raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimensions, got {len(input.shape)}")
+    if isinstance(indices_or_sections, int) and (indices_or_sections < 1 or input.shape[dim] % indices_or_sections):
+        raise RuntimeError(f"{name}: {input.shape[dim]} along axis {dim} cannot be divided by {indices_or_sections}")
+    return tensor_split(input, indices_or_sections, dim)
+
+
+def block_diag(*tensors: Array) -> Any:
+    """A matrix with matrices along its diagonal, and zeros elsewhere; a vector is one row.
+
+    Raises RuntimeError for more than two axes.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.block_diag(tg.tensor([[1, 2]]), tg.tensor([[3]]))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
+    if builtins.any(len(x.shape) > 2 for x in tensors):
+        raise RuntimeError("torch.block_diag: Input tensors must have 2 or fewer dimensions.")
+    blocks = [atleast_2d(x) for x in tensors]
+    width, before, rows = builtins.sum(x.shape[1] for x in blocks), 0, []
+    for x in blocks:
+        rows.append(ops.pad(x, (before, width - before - x.shape[1])))
+        before += x.shape[1]
+    return ops.cat(rows, 0)
+
+
+def cartesian_prod(*tensors: Array) -> Any:
+    """All combinations of one element of each vector, as rows; of one vector alone the vector.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.cartesian_prod(tg.tensor([1, 2]), tg.tensor([3, 4])).tolist()
+    [[1, 3], [1, 4], [2, 3], [2, 4]]
+    """
+    if builtins.any(len(x.shape) != 1 for x in tensors):
+        raise RuntimeError("Expect a 1D vector")
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack([ravel(x) for x in meshgrid(*tensors)], 1)
+
+
+def combinations(input: Array, r: int = 2, with_replacement: bool = False) -> Any:
+    """All combinations of `r` elements of a vector, in order, as rows.
+
+    Raises RuntimeError for an input that is no vector, or a negative `r`.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.combinations(tg.tensor([1, 2, 3])).tolist()
+    [[1, 2], [1, 3], [2, 3]]
+    """
+    if len(input.shape) != 1 or r < 0:
+        raise RuntimeError(f"Expect a 1D vector and a non-negative number, got {tuple(input.shape)} and {r}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    places = np.array([*choose(range(input.shape[0]), r)], np.int64)
+    rows = ops.index(input, [places.reshape(-1)], (ARRAY,))
+    return ops.reshape(rows, (len(places), r) if r else (0,))
+
+
+def diagflat(input: Array, offset: int = 0) -> Any:
+    """A matrix with all elements on a diagonal."""
+    return diag(ravel(input), offset)
+
+
+def reshape_as(input: Array, other: Array) -> Any:
+    """`reshape` to the shape of another tensor."""
+    return ops.reshape(input, tuple(other.shape))
