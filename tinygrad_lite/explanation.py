@@ -185,7 +185,7 @@ class Explanation:
     def _notes(self) -> list[str]:
         """What is given, and what the equations leave unsaid."""
         d = self.derivation
-        notes = [", ".join(f"{name} {self._shape(e)}" for name, e in d.inputs.items())]
+        notes = [", ".join(f"{to_unicode(symbol(name))} {self._shape(e)}" for name, e in d.inputs.items())]
         if d.batch:
             notes[0] += f";  m = {d.batch.size} example{'s' if d.batch.size != 1 else ''}"
         formulas = " ".join(right for _, rows in self._parts() for _, right, _ in rows)
@@ -194,7 +194,7 @@ class Explanation:
             examples = ", the examples" if d.batch and d.batch.axis == i else ""
             if re.search(rf"\\sum_{{[^}}]*{c}", formulas):
                 notes.append(f"Σ{c.translate(SUBSCRIPTS)} is the sum over axis {i}{examples}.")
-            elif re.search(rf"_{{[^}}]*\b{c}\b[^}}]*}}", formulas):
+            elif re.search(rf"_{{[{AXES},]*{c}[{AXES},]*}}", formulas):
                 notes.append(f"{c} counts along axis {i}{examples}.")
         arranged = {"flat": "flat(x) is x with all axes but the first as one",
                     "rows": "rows(x) is x with all axes but the last as one",

@@ -751,6 +751,9 @@ def _transpose(w: Algebra, e: Expr) -> Expr | None:
     if (w.looks(x, ops.matmul) and dims == (-2, -1) and all(len(y.shape) > 1 for y in x.args)
             and any(map(w._is_transposed, x.args))):
         return w.build(x.op, tuple(w.build(e.op, (y,), e.settings) for y in x.args[::-1]))
+    scale, rest = w.split(x)
+    if scale != ONE and rest is not None:
+        return w.scaled(scale, w.build(e.op, (rest,), (dims,) * len(w.sizes)))
     return w.apply(e.op, (x,), (dims,) * len(w.sizes))
 
 

@@ -47,6 +47,7 @@ SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
     (ops.matmul, "input @ other"),
     (ops.cumsum, "np.cumsum(input, axis=dim, dtype=dtype)"),
     (ops.positive, "input > 0"),
+    (ops.pow, "input ** exponent"),
     (ops.prod, "np.prod(input, axis=dim, dtype=dtype, keepdims=keepdim)"),
     (ops.sign, "np.sign(input)"),
     (ops.std, "np.std(input, axis=dim, ddof=correction, keepdims=keepdim)"),
@@ -306,7 +307,7 @@ class _Writer:
     def inline(self, op: Op, given: dict[str, ast.expr]) -> ast.expr | None:
         """The op's function as one expression of its arguments, if it is one and computes no argument twice."""
         definition = _definition_of(op.forward, op)
-        body = [s for s in definition.body if not _is_docstring(s) and not _is_check(s)]
+        body = [s for s in definition.body if not _is_docstring(s) and not _is_check(s, op.forward.__globals__)]
         if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
             return None
         value = body[0].value
@@ -334,7 +335,8 @@ class _Writer:
             argument.annotation = None
         for block in ast.walk(definition):
             if isinstance(block, (ast.FunctionDef, ast.If, ast.For, ast.With)):
-                block.body = [s for s in block.body if not _is_docstring(s) and not _is_check(s)] or [ast.Pass()]
+                block.body = [s for s in block.body if not _is_docstring(s)
+                              and not _is_check(s, function.__globals__)] or [ast.Pass()]
         known = function.__globals__ | dict(zip(function.__code__.co_freevars,
                                                 (c.cell_contents for c in function.__closure__ or ()), strict=True))
         definition = _Members(lambda module, name: self.outside(getattr(known[module], name), f"{module}.{name}", op),
@@ -344,7 +346,8 @@ class _Writer:
         local = {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
         local |= {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         there = {n: self.outside(known[n], n, op) for n in loaded - local if n in known}
-        if missing := [n for n in loaded - local if n not in known and not hasattr(builtins, n)]:
+        written = {"np", *(n for n, _ in self.functions.values())}
+        if missing := [n for n in loaded - local - written if n not in known and not hasattr(builtins, n)]:
             raise ValueError(f"code(): op {op.name} uses {missing[0]}, which is not defined")
         text = ast.unparse(ast.fix_missing_locations(_Fill(there).visit(definition)))
         self.functions.pop(function)
@@ -354,7 +357,7 @@ class _Writer:
     def outside(self, value: Any, name: str, op: Op) -> ast.expr:
         """Something that the function of an op takes from its module."""
         if value is np:
-            return ast.Name("np")
+            return _parsed("np")
         called, owner = getattr(value, "__name__", ""), getattr(value, "__self__", None)
         if called and hasattr(np, called) and value in (getattr(np, called), getattr(math, called, None)):
             return _parsed(f"np.{called}")
@@ -365,9 +368,9 @@ class _Writer:
         if isinstance(value, FunctionType) and value in SIMPLER:
             return _parsed(SIMPLER[value])
         if isinstance(value, FunctionType):
-            return ast.Name(self.function(value, op))
+            return _parsed(self.function(value, op))
         if isinstance(value, type) and getattr(builtins, called, None) is value:
-            return ast.Name(called)
+            return _parsed(called)
         if isinstance(value, tuple):
             return ast.Tuple([self.outside(v, name, op) for v in value])
         if isinstance(value, float) and not math.isfinite(value):
@@ -484,8 +487,19 @@ def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _is_check(statement: ast.stmt) -> bool:
-    """Whether it only raises an error for wrong arguments: the op was called with right ones."""
+def _is_check(statement: ast.stmt, known: dict[str, Any]) -> bool:
+    """Whether it only raises an error for wrong arguments, or calls a function that does: the op was called with right
+    ones."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        called = statement.value.func
+        function = known.get(called.id) if isinstance(called, ast.Name) else None
+        if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+            function = getattr(known.get(called.value.id), called.attr, None)
+        if not isinstance(function, FunctionType):
+            return False
+        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        return isinstance(body, ast.FunctionDef) and all(
+            _is_docstring(s) or _is_check(s, function.__globals__) for s in body.body)
     return isinstance(statement, ast.If) and all(isinstance(s, ast.Raise) for s in (*statement.body, *statement.orelse))
 
 
