@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import biswas, wang
+from . import biswas, lab2, wang
 from .report import PICTURES, RESULTS, Report
 
-DOCUMENTS = {"biswas": biswas, "wang": wang}
+DOCUMENTS = {"biswas": biswas, "lab2": lab2, "wang": wang}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
