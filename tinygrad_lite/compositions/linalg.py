@@ -306,9 +306,7 @@ def matrix_power(input: Array, n: int) -> Any:
         left //= 2
         base = ops.matmul(base, base) if left else base
     if result is None:
-        array = np.zeros_like(input.array)
-        array[...] = np.eye(input.shape[-1], dtype=input.dtype, like=array)
-        return wrap(array, None)
+        return ops.tril(ops.triu(wrap(np.ones_like(input.array), None)))
     return result
 
 
