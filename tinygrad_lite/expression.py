@@ -218,7 +218,7 @@ class Algebra:
             for rule in (_usual_dim, RULES.get(plain.op)):
                 simpler = rule and self._attempt(best, lambda e, rule=rule: rule(self, e))  # type: ignore[misc]
                 best = simpler or best
-            if len(plain.shape) > 1 and best.op in FLIPPED:
+            if len(plain.shape) > 1 and best.op in FLIPPED and plain.op is not ops.transpose.op:
                 best = self._attempt(best, lambda e: self._upright(e, plain.order)) or best
             self._simplified[plain] = best
         return self._simplified[plain]
