@@ -10,18 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import inplace as in_place
 from .. import ops
 from .._tensor import Tensor
 from ..creation import full
+from ..inplace import write_if
 from ..ops.loss import one_hot_along
 from ..random import Generator, draw
 from .module import FunctionModule, Module, Parameter
-
-
-def put(input: Any, result: Any, inplace: bool) -> Any:
-    """`result`, with `inplace` in the memory of `input`."""
-    return in_place.write(input, result) if inplace else result
 
 
 class _Activation(FunctionModule):
@@ -36,7 +31,7 @@ class _Activation(FunctionModule):
 
 def relu(input: Any, inplace: bool = False) -> Any:
     """max(input, 0); the derivative at 0 is 0."""
-    return put(input, ops.relu(input), inplace)
+    return write_if(inplace, input, ops.relu(input))
 
 
 class ReLU(Module):
@@ -62,7 +57,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     >>> tg.nn.functional.leaky_relu(tg.tensor([-2.0, 3.0]))
     tensor([-0.0200,  3.0000])
     """
-    return put(input, ops.leaky_relu(input, negative_slope), inplace)
+    return write_if(inplace, input, ops.leaky_relu(input, negative_slope))
 
 
 class LeakyReLU(_Activation):
@@ -129,7 +124,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     >>> tg.nn.functional.hardtanh(tg.tensor([-3.0, 0.5, 2.0]))
     tensor([-1.0000,  0.5000,  1.0000])
     """
-    return put(input, ops.hardtanh(input, min_val, max_val), inplace)
+    return write_if(inplace, input, ops.hardtanh(input, min_val, max_val))
 
 
 class Hardtanh(_Activation):
@@ -174,7 +169,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     >>> tg.nn.functional.hardsigmoid(tg.tensor([-4.0, 0.0, 1.5]))
     tensor([0.0000, 0.5000, 0.7500])
     """
-    return put(input, ops.hardtanh(input + 3, 0.0, 6.0) / 6, inplace)
+    return write_if(inplace, input, ops.hardtanh(input + 3, 0.0, 6.0) / 6)
 
 
 class Hardsigmoid(_Activation):
@@ -195,7 +190,7 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
     >>> tg.nn.functional.hardswish(tg.tensor([-1.0, 0.0, 3.0]))
     tensor([-0.3333,  0.0000,  3.0000])
     """
-    return put(input, input * hardsigmoid(input), inplace)
+    return write_if(inplace, input, input * hardsigmoid(input))
 
 
 class Hardswish(_Activation):
@@ -214,7 +209,7 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
     >>> tg.threshold(tg.tensor([0.05, 0.5]), 0.1, 20.0)
     tensor([20.0000,  0.5000])
     """
-    return put(input, ops.where(input <= threshold, value, input), inplace)
+    return write_if(inplace, input, ops.where(input <= threshold, value, input))
 
 
 class Threshold(_Activation):
@@ -304,7 +299,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return put(input, ops.elu(input, alpha), inplace)
+    return write_if(inplace, input, ops.elu(input, alpha))
 
 
 class ELU(_Activation):
@@ -321,7 +316,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
 
     Source: Klambauer and others, Self-normalizing neural networks, NIPS 2017.
     """
-    return put(input, ops.elu(input, SELU_ALPHA, SELU_SCALE), inplace)
+    return write_if(inplace, input, ops.elu(input, SELU_ALPHA, SELU_SCALE))
 
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -344,7 +339,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """
     if not alpha:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return put(input, ops.elu(input, alpha, 1.0, 1 / alpha), inplace)
+    return write_if(inplace, input, ops.elu(input, alpha, 1.0, 1 / alpha))
 
 
 class CELU(_Activation):
@@ -365,7 +360,7 @@ def silu(input: Any, inplace: bool = False) -> Any:
     >>> tg.nn.functional.silu(tg.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.2689,  0.0000,  0.7311])
     """
-    return put(input, ops.silu(input), inplace)
+    return write_if(inplace, input, ops.silu(input))
 
 
 class SiLU(_Activation):
@@ -404,7 +399,7 @@ def mish(input: Any, inplace: bool = False) -> Any:
     Source: Misra, Mish: a self regularized non-monotonic activation function, BMVC 2020.
     """
     x = ops.clone(input) if inplace else input  # two ops will need the old values
-    return put(input, x * ops.tanh(ops.softplus(x)), inplace)
+    return write_if(inplace, input, x * ops.tanh(ops.softplus(x)))
 
 
 class Mish(_Activation):

@@ -49,7 +49,7 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise RuntimeError("scaled_dot_product_attention: query, key, and value need two axes at least, but got shapes "
                            f"{query.shape}, {key.shape} and {value.shape}")
-    mask = _hidden(query, key.shape[-2]) if is_causal else _added(attn_mask, query.dtype, hides=False)
+    mask = _causal_mask(query, key.shape[-2]) if is_causal else _additive(attn_mask, query.dtype, hides=False)
     if enable_gqa:
         heads, groups = query.shape[-3], key.shape[-3]
         if heads % groups or value.shape[-3] != groups:
@@ -80,7 +80,7 @@ def _attend(query: Any, key: Any, value: Any, mask: Any, p: float, scale: float 
     return ops.matmul(weights if keep is None else weights * keep, value)
 
 
-def _hidden(query: Any, keys: int) -> Tensor:
+def _causal_mask(query: Any, keys: int) -> Tensor:
     """0 where query i sees key j <= i, else -inf."""
     x = query.array
     positions = np.arange(max(query.shape[-2], keys), like=x)
@@ -88,7 +88,7 @@ def _hidden(query: Any, keys: int) -> Tensor:
     return Tensor(np.where(seen, 0.0, -math.inf).astype(x.dtype))
 
 
-def _added(mask: Any, dtype: Any, hides: bool, name: str = "attn_mask") -> Any:
+def _additive(mask: Any, dtype: Any, hides: bool, name: str = "attn_mask") -> Any:
     """A mask as what is added to the scores: a bool one with -inf where it `hides`.
 
     Raises RuntimeError for integers, and for another dtype where a bool mask would have shown.
@@ -256,14 +256,14 @@ class MultiheadAttention(Module):
             if attn_mask.shape != expected:
                 raise RuntimeError(f"The shape of the {attn_mask.ndim}D attn_mask is {attn_mask.shape}, "
                                    f"but should be {expected}.")
-            attn_mask = pad(_added(attn_mask, dtype, hides=True), (0, extra))
+            attn_mask = pad(_additive(attn_mask, dtype, hides=True), (0, extra))
             if attn_mask.ndim == 3:
                 attn_mask = attn_mask.reshape((batch, self.num_heads, queries, keys))
         if key_padding_mask is not None:
             if key_padding_mask.shape != (batch, given):
                 raise RuntimeError(f"Expected key_padding_mask of shape {(batch, given)}, "
                                    f"but got {key_padding_mask.shape}")
-            padding = pad(_added(key_padding_mask, dtype, hides=True, name="key_padding_mask"), (0, extra))
+            padding = pad(_additive(key_padding_mask, dtype, hides=True, name="key_padding_mask"), (0, extra))
             padding = padding.reshape((batch, 1, 1, keys))
             return padding if attn_mask is None else attn_mask + padding
         return attn_mask

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from .. import inplace as in_place
 from .._tensor import Tensor
+from ..inplace import write_if
 from ..random import Generator, draw
 from .module import Module
 
@@ -32,7 +32,7 @@ def dropped(input: Any, shape: tuple[int, ...], p: float, training: bool, inplac
     if not training or p == 0:
         return input
     result = input * (survivors(input, shape, p, generator) * (1 / (1 - p) if p < 1 else 0.0))
-    return in_place.write(input, result) if inplace else result
+    return write_if(inplace, input, result)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *,
@@ -113,7 +113,7 @@ def alpha_dropped(input: Any, shape: tuple[int, ...], p: float, training: bool, 
         scale = 1 / math.sqrt((low * low * p + 1) * (1 - p))
         mask = survivors(input, shape, p, generator)
         result = input * (mask * scale) + ((1 - mask) * (low * scale) - low * scale * p)
-    return in_place.write(input, result) if inplace else result
+    return write_if(inplace, input, result)
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *,

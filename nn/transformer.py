@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,7 +30,43 @@ def _activation(activation: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
     return relu if activation == "relu" else gelu
 
 
-class TransformerEncoderLayer(Module):
+class _Layer(Module):
+    """What both layers share: attentions, then two dense layers; around each a residual connection, a norm, a dropout.
+    """
+
+    attentions: ClassVar[tuple[str, ...]]
+
+    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+                 activation: str | Callable[[Any], Any] = relu, layer_norm_eps: float = 1e-5,
+                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: str | None = None,
+                 dtype: Any = None, *, generator: Generator | None = None) -> None:
+        super().__init__()
+        for name in self.attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first,
+                                                   device=device, dtype=dtype, generator=generator))
+        self.linear1 = Linear(d_model, dim_feedforward, bias, device, dtype, generator=generator)
+        self.dropout = Dropout(dropout, generator=generator)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, device, dtype, generator=generator)
+        self.norm_first = norm_first
+        numbers = range(1, len(self.attentions) + 2)
+        for i in numbers:
+            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype))
+        for i in numbers:
+            setattr(self, f"dropout{i}", Dropout(dropout, generator=generator))
+        self.activation = _activation(activation)
+
+    def _feed_forward(self, x: Any) -> Any:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+    def _through(self, x: Any, *parts: Callable[[Any], Any]) -> Any:
+        """`x` through attentions and dense layers, each with its residual connection, norm and dropout."""
+        for i, part in enumerate(parts, 1):
+            norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
+            x = x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+        return x
+
+
+class TransformerEncoderLayer(_Layer):
     """Self-attention, then two dense layers; around each a residual connection, with layer normalization.
 
     x = norm1(x + attention(x)), x = norm2(x + linear2(activation(linear1(x)))); or, with `norm_first`,
@@ -47,47 +83,20 @@ class TransformerEncoderLayer(Module):
     (3, 5, 8)
     """
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
-                 activation: str | Callable[[Any], Any] = relu, layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: str | None = None,
-                 dtype: Any = None, *, generator: Generator | None = None) -> None:
-        super().__init__()
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, device=device,
-                                            dtype=dtype, generator=generator)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, device, dtype, generator=generator)
-        self.dropout = Dropout(dropout, generator=generator)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, device, dtype, generator=generator)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
-        self.dropout1 = Dropout(dropout, generator=generator)
-        self.dropout2 = Dropout(dropout, generator=generator)
-        self.activation = _activation(activation)
+    attentions = ("self_attn",)
+    self_attn: MultiheadAttention
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None,
                 is_causal: bool = False) -> Any:
-        """y = norm1(src + attention(src)), then norm2(y + dense(y)); with `norm_first` y = src + attention(norm1(src)),
-        then y + dense(norm2(y)).
-
-        Shapes: src and the result (L, N, d_model), or as `batch_first` says; src_mask (L, L); src_key_padding_mask
-        (N, L), True where a place is to be ignored.
-        """
+        """The layer's output."""
 
         def attend(x: Any) -> Any:
-            return self.dropout1(self.self_attn(x, x, x, src_key_padding_mask, False, src_mask,
-                                                is_causal=is_causal)[0])
+            return self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
 
-        def feed_forward(x: Any) -> Any:
-            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
-
-        if self.norm_first:
-            x = src + attend(self.norm1(src))
-            return x + feed_forward(self.norm2(x))
-        x = self.norm1(src + attend(src))
-        return self.norm2(x + feed_forward(x))
+        return self._through(src, attend, self._feed_forward)
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to `memory` (what an encoder made), then two dense layers.
 
     Options, shapes, dropout and errors are those of `TransformerEncoderLayer`; memory is (S, N, d_model).
@@ -97,55 +106,23 @@ class TransformerDecoderLayer(Module):
     (5, 3, 8)
     """
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
-                 activation: str | Callable[[Any], Any] = relu, layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: str | None = None,
-                 dtype: Any = None, *, generator: Generator | None = None) -> None:
-        super().__init__()
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, device=device,
-                                            dtype=dtype, generator=generator)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, device=device,
-                                                 dtype=dtype, generator=generator)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, device, dtype, generator=generator)
-        self.dropout = Dropout(dropout, generator=generator)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, device, dtype, generator=generator)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
-        self.dropout1 = Dropout(dropout, generator=generator)
-        self.dropout2 = Dropout(dropout, generator=generator)
-        self.dropout3 = Dropout(dropout, generator=generator)
-        self.activation = _activation(activation)
+    attentions = ("self_attn", "multihead_attn")
+    self_attn: MultiheadAttention
+    multihead_attn: MultiheadAttention
 
     def forward(self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None,
                 tgt_key_padding_mask: Any = None, memory_key_padding_mask: Any = None, tgt_is_causal: bool = False,
                 memory_is_causal: bool = False) -> Any:
-        """y = norm1(tgt + attention(tgt)), z = norm2(y + attention(y, memory)), then norm3(z + dense(z)); with
-        `norm_first` each norm is taken of what goes into attention or dense layers instead.
-
-        Shapes: tgt and the result (L, N, d_model), memory (S, N, d_model), or as `batch_first` says; tgt_mask (L, L),
-        memory_mask (L, S), the padding masks (N, L) and (N, S), True where a place is to be ignored.
-        """
+        """The layer's output."""
 
         def attend(x: Any) -> Any:
-            return self.dropout1(self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask,
-                                                is_causal=tgt_is_causal)[0])
+            return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
 
         def recall(x: Any) -> Any:
-            return self.dropout2(self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask,
-                                                     is_causal=memory_is_causal)[0])
+            return self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask,
+                                       is_causal=memory_is_causal)[0]
 
-        def feed_forward(x: Any) -> Any:
-            return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
-
-        if self.norm_first:
-            x = tgt + attend(self.norm1(tgt))
-            x = x + recall(self.norm2(x))
-            return x + feed_forward(self.norm3(x))
-        x = self.norm1(tgt + attend(tgt))
-        x = self.norm2(x + recall(x))
-        return self.norm3(x + feed_forward(x))
+        return self._through(tgt, attend, recall, self._feed_forward)
 
 
 class TransformerEncoder(Module):

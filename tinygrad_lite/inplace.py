@@ -77,6 +77,11 @@ def write(target: T, result: Any) -> T:
     return target
 
 
+def write_if(inplace: bool, target: Any, result: Any) -> Any:
+    """`result`, with `inplace` written into `target`."""
+    return write(target, result) if inplace else result
+
+
 def in_place(function: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate[T, P], T]:
     """The method that overwrites a tensor with `function` of it, and returns the tensor: exp_ of exp."""
 
