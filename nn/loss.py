@@ -628,3 +628,39 @@ class TripletMarginLoss(_Loss):
     def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *,
                  reduction: str = "mean") -> None:
         super().__init__(margin=margin, p=p, eps=eps, swap=swap, reduction=reduction)
+
+
+def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None,
+                                      margin: float = 1.0, swap: bool = False, reduction: str = "mean") -> Any:
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)) with any distance d, `pairwise_distance` by default.
+
+    With `swap` the negative's distance is that from the anchor or the positive, whichever is smaller.
+
+    Raises RuntimeError for different numbers of axes, ValueError for a margin that is not positive.
+
+    >>> import tinygrad_lite as tg
+    >>> anchor, near, far = tg.tensor([[0.0, 0.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([[0.0, 5.5]])
+    >>> manhattan = lambda x, y: (x - y).abs().sum(-1)
+    >>> tg.nn.functional.triplet_margin_with_distance_loss(anchor, near, far, distance_function=manhattan)
+    tensor(2.5000)
+    """
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    if not len(anchor.shape) == len(positive.shape) == len(negative.shape):
+        raise RuntimeError("The anchor, positive, and negative tensors are expected to have the same number of "
+                           f"dimensions, but got: {anchor.shape}, {positive.shape} and {negative.shape}")
+    distance = distance_function or pairwise_distance
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = ops.minimum(far, distance(positive, negative))
+    return reduced(ops.clamp(margin + near - far, 0), reduction)
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)) with any distance d."""
+
+    function = staticmethod(triplet_margin_with_distance_loss)
+
+    def __init__(self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
+                 reduction: str = "mean") -> None:
+        super().__init__(distance_function=distance_function, margin=margin, swap=swap, reduction=reduction)

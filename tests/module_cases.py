@@ -131,6 +131,7 @@ n.MarginRankingLoss(0.3)                    ; (4,)         ; (4,)         ; [1, 
 n.HingeEmbeddingLoss()                      ; (4,)         ; [1, -1, -1, 1]
 n.CosineEmbeddingLoss()                     ; (4, 3)       ; (4, 3)       ; [1, -1, -1, 1]
 n.TripletMarginLoss()                       ; (4, 3)       ; (4, 3)       ; (4, 3)
+n.TripletMarginWithDistanceLoss(distance_function=n.PairwiseDistance(1), margin=2.0) ; (4, 3) ; (4, 3) ; (4, 3)
 n.SoftMarginLoss()                          ; (4,)         ; [1, -1, -1, 1]
 n.MultiMarginLoss()                         ; (5, 3)       ; ints(3, 5)
 n.MultiLabelSoftMarginLoss()                ; (3, 4)       ; bools(3, 4) * 1
