@@ -523,6 +523,7 @@ def draw_functions(report: Report) -> None:
     right.set_ylabel("-(t log a + (1 - t) log(1 - a))")
     for axes in (left, right):
         _tidy(axes)
+    left.legend(frameon=False, loc="upper left")
     report.picture("figures-5-6", made)
 
 
@@ -536,10 +537,12 @@ def draw_curves(report: Report, name: str, title: str, panels: dict[str, Curves]
     for axes, (label, curves) in zip(made.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         axes.plot(curves.loss, color=BLUE, label="training")
         axes.plot(curves.test_loss, color=ORANGE, linestyle="--", label="test")
+        if curves.descended != curves.loss:
+            axes.plot(curves.descended, color="0.5", linestyle=":", label="training, what is descended")
         axes.set_title(f"{label}: {curves.at()} %", fontsize=10)
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
         _tidy(axes)
     report.picture(name, made)
 
@@ -557,6 +560,7 @@ def draw_vanishing(report: Report, layers: dict[str, list[float]]) -> None:
                 axes.semilogy(range(1, len(values) + 1), values, color=BLUE, marker="o", markersize=3,
                               alpha=0.3 + 0.1 * len(values))
         axes.set_title(f"weights {scale}", fontsize=10)
+        axes.set_xticks(range(1, max(map(len, layers.values())) + 1))
         axes.set_xlabel("layer (the last one is the output)")
         axes.set_ylabel("rms dC/dz")
         axes.grid(alpha=0.25)
