@@ -514,7 +514,7 @@ def draw_functions(report: Report) -> None:
     a = tg.sigmoid(z)
     (slope,) = tg.autograd.grad(a.sum(), z)
     left.plot(z.detach().numpy(), a.detach().numpy(), color=BLUE, label="a = sigmoid(z)")
-    left.plot(z.detach().numpy(), slope.numpy(), color=ORANGE, label="da/dz = a (1 - a), at most 1/4")
+    left.plot(z.detach().numpy(), slope.numpy(), color=ORANGE, label="da/dz = a (1 - a)")
     left.set_xlabel("z")
     p = np.linspace(0.005, 0.995, 199)
     for t, colour in ((1, BLUE), (0, ORANGE)):
