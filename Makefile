@@ -51,6 +51,7 @@ fuzz: $(VENV)/.dev ## the property tests, with many more examples
 bench: $(VENV)/.bench ## microseconds per op and per training step
 	$(RUN) -m benchmarks.overhead $(ARGS)
 	$(RUN) -m benchmarks.step $(ARGS)
+	$(RUN) -m benchmarks.models $(ARGS)
 	$(RUN) -m benchmarks.conv $(ARGS)
 
 reference: $(VENV)/.dev ## write docs/reference anew from the docstrings

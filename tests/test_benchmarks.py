@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import conv, lines, overhead, step, timing
+from benchmarks import conv, lines, models, overhead, step, timing
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,6 +43,13 @@ def test_step(tmp_path: Path) -> None:
         assert f"| {name}" in printed
         assert {"numpy", "tensors", "modules", "captured"} <= report[name].keys()  # type: ignore[attr-defined]
     assert report["wang"]["batch"] == 50  # type: ignore[index]
+
+
+def test_models(tmp_path: Path) -> None:
+    printed, (report,) = run(tmp_path, "models")
+    for name in models.MODELS:
+        assert f"| {name}" in printed
+        assert {"eager", "captured"} <= report[name].keys()  # type: ignore[attr-defined]
 
 
 def test_conv(tmp_path: Path) -> None:
