@@ -15,7 +15,8 @@ def several_dims(make: Maker, ndim: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(chosen)) if ndim > 1 else (0,)
 
 
-@case("inner", oracle=lambda input, other, dim: np.sum(input * (1 if other is None else other), dim, keepdims=True))
+@case("sum_of_products",
+      oracle=lambda input, other, dim: np.sum(input * (1 if other is None else other), dim, keepdims=True))
 def _(make: Maker) -> Arguments:
     shape = make.shape(1, 3)
     other = make.choose(None, make.numbers(shape))

@@ -23,7 +23,7 @@ from .logic import (
 )
 from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber, mse_loss
 from .matrix import cholesky_factor, det, inv, logabsdet, sign_of_det, solve_matrix
-from .normalization import inner, moments, standardize
+from .normalization import moments, standardize, sum_of_products
 from .pool import max_pool, pool_argmax, pool_gather, pool_scatter, sum_pool, sum_unpool
 from .recurrent import gru_layer, lstm_layer, rnn_layer
 from .reduce import (

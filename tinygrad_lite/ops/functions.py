@@ -45,7 +45,7 @@ def in_blocks(forward: Callable[..., Any]) -> Callable[..., Any]:
     def compute(input: Array, *settings: Any, **named: Any) -> Any:
         if input.size < 2 * BLOCK or backend.of(input) is not backend.numpy or not input.flags.c_contiguous:
             return forward(input, *settings, **named)
-        flat, results = input.reshape(-1), []
+        flat, results = input.reshape(-1), list[Array]()
         for start in range(0, input.size, BLOCK):
             block = slice(start, start + BLOCK)
             made = forward(flat[block], *settings, **named)

@@ -13,7 +13,7 @@ from .functions import sqrt
 from .reduce import count_of, in_float32, mean, sum
 
 
-def sum_of_products(input, other, dim):
+def summed(input, other, dim):
     """The sum of `input`, times `other` unless that is None, over the axes `dim`, which stay with size 1.
 
     Three times as fast as `np.sum` along the last axis, and nothing is put into memory for the product.
@@ -30,25 +30,25 @@ def sum_of_products(input, other, dim):
 
 @op(promotion="none")
 @in_float32
-def inner(input: Array, other: Array | None = None, dim: Sequence[int] = (-1,)) -> Array:
+def sum_of_products(input: Array, other: Array | None = None, dim: Sequence[int] = (-1,)) -> Array:
     """sum(input * other) over `dim`, which keeps its axes; without `other` the sum of `input`.
 
     Shapes: the two have the same.
     """
-    return sum_of_products(input, other, dim)
+    return summed(input, other, dim)
 
 
-@inner.define
+@sum_of_products.define
 def _(input, other=None, dim=(-1,)):
     return sum(input if other is None else input * other, dim, True)
 
 
-@inner.vjp("input")
+@sum_of_products.vjp("input")
 def _(g, input_shape, other):
     return g if other is None else g * other
 
 
-@inner.vjp("other")
+@sum_of_products.vjp("other")
 def _(g, input):
     return g * input
 
@@ -66,9 +66,9 @@ def moments(input: Array, dim: Sequence[int]) -> Array:
 def centred_moments(input, dim):
     """`input` minus its mean over `dim`, that mean, and the variance."""
     count = count_of(input.shape, dim) or 1
-    average = sum_of_products(input, None, dim) / count
+    average = summed(input, None, dim) / count
     centred = input - average
-    return centred, average, sum_of_products(centred, centred, dim) / count
+    return centred, average, summed(centred, centred, dim) / count
 
 
 @op(residuals=("normal", "scale"), promoted=("input", "weight", "bias"))
@@ -90,7 +90,7 @@ def standardize(input: Array, weight: Array | None = None, bias: Array | None = 
     elif centre:
         normal, _, variance = centred_moments(input, dim)
     else:
-        normal, variance = input.copy(), sum_of_products(input, input, dim) / (count_of(input.shape, dim) or 1)
+        normal, variance = input.copy(), summed(input, input, dim) / (count_of(input.shape, dim) or 1)
     scale = 1 / np.sqrt(variance + eps)
     normal *= scale
     y = normal.copy() if weight is None else normal * weight
@@ -127,15 +127,15 @@ def _(g, normal, scale, weight, dim, centre):
         g = g * weight
     # In this order NumPy puts each result into the memory of the one before: two new arrays in all, not four.
     if not centre:
-        return (normal * (inner(g, normal, dim) / -count) + g) * scale
-    return (normal * (inner(g, normal, dim) / -count) + g - inner(g, None, dim) / count) * scale
+        return (normal * (sum_of_products(g, normal, dim) / -count) + g) * scale
+    return (normal * (sum_of_products(g, normal, dim) / -count) + g - sum_of_products(g, None, dim) / count) * scale
 
 
 @standardize.vjp("weight")
 def _(g, normal, weight_shape):
     lead = len(g.shape) - len(weight_shape)
     stretched = tuple([i for i, n in enumerate(g.shape) if i < lead or weight_shape[i - lead] != n])
-    return inner(widened(g), normal, stretched) if stretched else g * normal
+    return sum_of_products(widened(g), normal, stretched) if stretched else g * normal
 
 
 @standardize.vjp("bias")
