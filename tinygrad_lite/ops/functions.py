@@ -333,6 +333,8 @@ def erf(input: Array) -> Array:
     >>> tg.erf(tg.tensor([0.0, 0.5, -3.0]))
     tensor([ 0.0000,  0.5205, -1.0000])
     """
+    if input.dtype.kind != "f":
+        input = input.astype(dtypes.float64)
     if input.dtype.itemsize == 8:
         x = np.minimum(np.abs(input), 6.0)  # where erf is 1
         exponent = polynomial(x, _ERF_OF_DOUBLE[0])
