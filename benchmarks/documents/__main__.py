@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import biswas, lab2, wang
+from . import biswas, kth, lab2, wang
 from .report import PICTURES, RESULTS, Report
 
-DOCUMENTS = {"biswas": biswas, "lab2": lab2, "wang": wang}
+DOCUMENTS = {"biswas": biswas, "kth": kth, "lab2": lab2, "wang": wang}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

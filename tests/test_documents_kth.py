@@ -1,0 +1,360 @@
+"""kth's equations (3) to (18) held against the engine, and each mistake of its text shown to be one."""
+
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import tinygrad_lite as tg
+from benchmarks.documents import kth
+from benchmarks.documents.report import Images, Report
+from tests.devices import DEVICES
+from tinygrad_lite.backend import Backend
+from tinygrad_lite.testing import compare_gradients
+
+ROOT = Path(__file__).parents[1]
+Array = NDArray[np.float64]
+seeds = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[kth.Parameters, list[str], str, np.random.Generator]:
+    """Parameters from N(0, 1) for up to four layers, their activations, a cost, and a generator."""
+    sizes = draw(st.lists(st.integers(1, 7), min_size=2, max_size=5))
+    activations = draw(st.lists(st.sampled_from(sorted(kth.ACTIVATIONS)), min_size=len(sizes) - 1,
+                                max_size=len(sizes) - 1))
+    cost = draw(st.sampled_from(sorted(kth.COSTS)))
+    if cost == "cross-entropy":  # its p lies in (0, 1)
+        activations[-1] = "sigmoid"
+    random = np.random.default_rng(draw(seeds))
+    return parameters_of(sizes, random), activations, cost, random
+
+
+def parameters_of(sizes: list[int], random: np.random.Generator) -> kth.Parameters:
+    parameters = {}
+    for k, (n_in, n_out) in enumerate(pairwise(sizes), 1):
+        parameters[f"W{k}"] = random.standard_normal((n_out, n_in))
+        parameters[f"b{k}"] = random.standard_normal((n_out, 1))
+    return parameters
+
+
+def examples(parameters: kth.Parameters, random: np.random.Generator, count: int = 1) -> tuple[Array, Array]:
+    """Columns x with entries in [0, 1) and one-hot columns y."""
+    classes = len(parameters[f"b{len(parameters) // 2}"])
+    return random.random((parameters["W1"].shape[1], count)), np.eye(classes)[:, random.integers(0, classes, count)]
+
+
+def assert_same(derived: kth.Parameters, by_hand: kth.Parameters) -> None:
+    """Every entry to 1e-10 of the largest one."""
+    assert derived.keys() == by_hand.keys()
+    for name, expected in by_hand.items():
+        assert derived[name].shape == expected.shape, name
+        scale = max(np.abs(expected).max(), 1e-12)
+        np.testing.assert_allclose(derived[name] / scale, expected / scale, rtol=0, atol=1e-10, err_msg=name)
+
+
+# --- the equations ------------------------------------------------------------------------------------------------
+
+
+@given(networks())
+def test_gradients_of_parameters_and_pre_activations(network: Any) -> None:
+    """(5), (6), (8) to (15)."""
+    parameters, activations, cost, random = network
+    x, y = examples(parameters, random)
+    J, by_hand = kth.hand_derived_gradients(x, y, parameters, activations, cost)
+    derived_J, derived = kth.derived_gradients(x, y, parameters, activations, cost)
+    assert derived_J == pytest.approx(J, rel=1e-12, abs=1e-300)
+    assert {f"{letter}{k}" for letter in "Wbg" for k in range(1, len(activations) + 1)} == set(by_hand)
+    assert_same(derived, by_hand)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.device)
+@pytest.mark.parametrize("cost", sorted(kth.COSTS))
+def test_gradients_on_other_devices(device: Backend, cost: str) -> None:
+    random = np.random.default_rng(4)
+    parameters, activations = parameters_of([6, 5, 4, 3], random), ["relu", "prelu", "sigmoid"]
+    x, y = examples(parameters, random)
+    _, by_hand = kth.hand_derived_gradients(x, y, parameters, activations, cost)
+    assert_same(kth.derived_gradients(x, y, parameters, activations, cost, device.device)[1], by_hand)
+
+
+@given(networks())
+def test_a_layer_is_its_neurons(network: Any) -> None:
+    """(1) to (4) against (5) and (6)."""
+    parameters, _, _, random = network
+    x, _ = examples(parameters, random)
+    z = kth.layer(parameters["W1"], x, parameters["b1"])
+    for i, row in enumerate(parameters["W1"]):
+        z_i, a_i = kth.neuron(row, x, parameters["b1"][i].item())
+        assert z_i == pytest.approx(z[i].item(), rel=1e-12, abs=1e-12)
+        assert a_i == pytest.approx(kth.sigmoid(z)[i].item(), rel=1e-12)
+
+
+@given(networks(), st.integers(1, 4), st.integers(1, 5), st.floats(0, 0.9), st.floats(0.001, 0.02))
+def test_momentum_and_batches(network: Any, steps: int, n: int, beta: float, lr: float) -> None:
+    """(16), (17) and (18), as meant, are what SGD does with the mean loss of a batch, over several steps."""
+    parameters, activations, cost, random = network
+    tensors = {name: tg.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    optimizer = tg.optim.SGD(list(tensors.values()), lr=lr, momentum=beta)
+    x, y = examples(parameters, random, steps * n)
+    G = {name: np.zeros_like(value) for name, value in parameters.items()}
+    for number in range(steps):
+        rows = kth.batch(number, n)
+        gradients = {i: kth.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters, activations, cost)[1]
+                     for i in rows}
+        mean = kth.batch_mean(gradients, rows, n)
+        for name in parameters:
+            G[name] = kth.momentum(G[name], mean[name], beta)
+            parameters[name] = kth.update(parameters[name], G[name], lr)
+        optimizer.zero_grad()
+        kth.loss(tg.tensor(x[:, rows]), tg.tensor(y[:, rows]), tensors, activations, cost)[0].backward()
+        optimizer.step()
+    for name, value in parameters.items():
+        np.testing.assert_allclose(tensors[name].detach().numpy(), value, rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def rows_and_biases(parameters: kth.Parameters) -> kth.Parameters:
+    return {name: value.flatten() if name.startswith("b") else value.copy() for name, value in parameters.items()}
+
+
+@given(st.tuples(*[st.integers(1, 6)] * 3), st.integers(1, 25), st.integers(1, 9), st.sampled_from([0.0, 0.6, 0.8]),
+       st.sampled_from(sorted(kth.COSTS)), seeds)
+def test_steps_in_blocks(
+    sizes: tuple[int, int, int], count: int, block: int, beta: float, cost: str, seed: int
+) -> None:
+    """What CIFAR-10 is trained with is one step of (12) to (17) after the other, whatever the size of the blocks."""
+    random = np.random.default_rng(seed)
+    parameters = parameters_of(list(sizes), random)
+    x, y = examples(parameters, random, count)
+    fast = rows_and_biases(parameters)
+    G = {name: np.zeros_like(value) for name, value in fast.items()}
+    kth.train_in_blocks(fast, G, x.T, y.T, 0.3, beta, cost, block)
+    slow_G = {name: np.zeros_like(value) for name, value in parameters.items()}
+    for i in range(count):
+        _, gradients = kth.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters, cost=cost)
+        for name in parameters:
+            slow_G[name] = kth.momentum(slow_G[name], gradients[name], beta)
+            parameters[name] = kth.update(parameters[name], slow_G[name], 0.3)
+    for name, expected in rows_and_biases(parameters).items():
+        np.testing.assert_allclose(fast[name], expected, rtol=1e-9, atol=1e-10, err_msg=name)
+        if beta or name != "W1":  # without momentum nobody reads it
+            np.testing.assert_allclose(G[name], slow_G[name].reshape(G[name].shape), rtol=1e-9, atol=1e-10)
+
+
+@given(st.tuples(*[st.integers(1, 6)] * 3), st.integers(1, 9), st.sampled_from(sorted(kth.COSTS)), seeds)
+def test_batches_in_numpy(sizes: tuple[int, int, int], n: int, cost: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    parameters = parameters_of(list(sizes), random)
+    x, y = examples(parameters, random, 3 * n)
+    fast = rows_and_biases(parameters)
+    kth.train_in_batches(fast, {name: np.zeros_like(v) for name, v in fast.items()}, x.T, y.T, 0.3, 0.6, cost, n)
+    G = {name: np.zeros_like(value) for name, value in parameters.items()}
+    for number in range(3):
+        rows = kth.batch(number, n)
+        _, gradients = kth.derived_gradients(x[:, rows], y[:, rows], parameters, cost=cost)
+        for name in parameters:
+            G[name] = kth.momentum(G[name], gradients[name], 0.6)
+            parameters[name] = kth.update(parameters[name], G[name], 0.3)
+    for name, expected in rows_and_biases(parameters).items():
+        np.testing.assert_allclose(fast[name], expected, rtol=1e-9, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("setting", [kth.Setting(), kth.Setting(0.1, 0.8), kth.Setting(0.1, 0.4, cost="cross-entropy")],
+                         ids=str)
+def test_the_captured_step_is_the_equations(setting: kth.Setting) -> None:
+    """The step that the experiments train with, from N(0, 1), in float32."""
+    model = kth.network(0, (12, 5, 4))
+    parameters = kth.numpy_parameters(model)
+    step = tg.capture(kth.make_step(model, setting))
+    random = np.random.default_rng(1)
+    G = {name: np.zeros_like(value) for name, value in parameters.items()}
+    for _ in range(20):
+        x, y = examples(parameters, random)
+        J, gradients = kth.hand_derived_gradients(x, y, parameters, cost=setting.cost)
+        assert step(x.T.astype(np.float32), y.T.astype(np.float32)).item() == pytest.approx(J, rel=1e-4)
+        for name in parameters:
+            G[name] = kth.momentum(G[name], gradients[name], setting.momentum)
+            parameters[name] = kth.update(parameters[name], G[name], setting.lr)
+    assert step.captures <= 2  # without .grad at first, then with it
+    for name, value in kth.numpy_parameters(model).items():
+        np.testing.assert_allclose(value, parameters[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+# --- mistakes of the text -----------------------------------------------------------------------------------------
+
+
+def test_equation_18_sums_over_the_wrong_examples() -> None:
+    """From i = n to (l+1) n, inclusive: 1, n + 1, 2n + 1, ... examples instead of n, and never the first n."""
+    n = 5
+    assert [len(kth.batch_as_printed(number, n)) for number in range(4)] == [1, n + 1, 2 * n + 1, 3 * n + 1]
+    assert [len(kth.batch(number, n)) for number in range(4)] == [n] * 4
+    assert sorted(i for number in range(4) for i in kth.batch(number, n)) == list(range(4 * n))
+    assert not any(set(range(n)) & set(kth.batch_as_printed(number, n)) for number in range(4))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_equation_18_is_not_the_gradient_of_the_mean(number: int) -> None:
+    """No batch is right as printed; with the limits l n and (l+1) n - 1 all are."""
+    n, random = 4, np.random.default_rng(number)
+    parameters = parameters_of([6, 5, 3], random)
+    x, y = examples(parameters, random, 4 * n + 1)
+    rows = kth.batch(number, n)
+
+    def mean_cost(**parameters: Any) -> Any:
+        return kth.loss(tg.tensor(x[:, rows]), tg.tensor(y[:, rows]), parameters)[0]
+
+    gradients = {i: kth.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters)[1] for i in range(4 * n + 1)}
+
+    def by_hand(summed: range) -> kth.Parameters:
+        mean = kth.batch_mean(gradients, summed, n)
+        return {name: mean[name] for name in parameters}
+
+    assert compare_gradients(mean_cost, parameters, by_hand(rows)).ok
+    printed = compare_gradients(mean_cost, parameters, by_hand(kth.batch_as_printed(number, n)), limit=2000)
+    assert not any(entry.ok for entry in printed.entries), str(printed)
+    assert [entry.name for entry in printed.entries] == ["W1", "b1", "W2", "b2"]
+
+
+def test_the_number_of_batches_is_not_n_over_l() -> None:
+    """l from 0 to N/l: l bounds itself, and cannot be 0 there; N/n - 1 is meant."""
+    N, n = 60_000, 50
+    with pytest.raises(ZeroDivisionError):
+        _ = N / 0
+    assert kth.batch(N // n - 1, n)[-1] == N - 1
+
+
+@given(networks())
+def test_equations_12_and_13_need_a_transposition(network: Any) -> None:
+    """dJ/dp is said to be a row, z is a column: their elementwise product is a matrix, and (14) has no shape for it."""
+    parameters, activations, cost, random = network
+    x, y = examples(parameters, random)
+    last = len(activations)
+    a = x
+    for k, name in enumerate(activations, 1):
+        before, z = a, kth.layer(parameters[f"W{k}"], a, parameters[f"b{k}"])
+        a = kth.ACTIVATIONS[name][0](z)
+    _, dJ_dp = kth.COSTS[cost](a, y)
+    slope = kth.ACTIVATIONS[activations[-1]][1](z)
+    outputs = len(y)
+    assert dJ_dp.shape == (1, outputs)
+    assert kth.output_gradient(dJ_dp, slope).shape == (1, outputs)
+    printed = dJ_dp * slope
+    assert printed.shape == (outputs, outputs)
+    if outputs > 1:
+        with pytest.raises(ValueError, match="matmul"):
+            kth.weight_gradient(printed, before)
+        assert kth.bias_gradient(printed).shape != parameters[f"b{last}"].shape
+
+
+def test_a_cost_of_several_numbers_has_no_row_as_its_derivative() -> None:
+    """J is said to be N_o x 1: then dJ/dp is a matrix. (12) is right for the sum of the entries, a number."""
+    y = tg.tensor([[0.0], [1.0], [0.0]], dtype=tg.float64)
+    p = tg.tensor([[0.2], [0.7], [0.4]], dtype=tg.float64, requires_grad=True)
+    J = 0.5 * (p - y) ** 2
+    rows = [tg.autograd.grad(J[i, 0], p, retain_graph=True)[0].numpy().ravel() for i in range(3)]
+    assert np.shape(rows) == (3, 3)
+    np.testing.assert_allclose(np.sum(rows, 0)[None], kth.squares(p.detach().numpy(), y.numpy())[1])
+
+
+@pytest.mark.parametrize("z", [20.0, 40.0, 800.0])
+def test_equations_11_and_12_fail_where_p_rounds_to_1(z: float) -> None:
+    """dJ/dp * sigma'(z) is p - y, but computed as printed it is inf * 0 from z = 37 on in float64, 17 in float32."""
+    dtype = np.float32 if z < 37 else np.float64
+    p = kth.sigmoid(np.array([[z]], dtype=dtype))
+    assert p == 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        J, dJ_dp = kth.cross_entropy(p, np.zeros_like(p))
+        g = kth.output_gradient(dJ_dp, p * (1 - p))
+    assert not np.isfinite(J)
+    assert np.isnan(g).all()
+    logit = tg.tensor([[z]], dtype=tg.float64, requires_grad=True)
+    stable = tg.nn.functional.binary_cross_entropy_with_logits(logit, tg.zeros(1, 1, dtype=tg.float64))
+    (derived,) = tg.autograd.grad(stable, logit)
+    assert (stable.item(), derived.item()) == pytest.approx((z, 1))
+
+
+@pytest.mark.parametrize(("m", "n"), [(2, 3), (5, 4)])
+def test_equation_7_cannot_be_multiplied(m: int, n: int) -> None:
+    """W is m x n there and the vector before it has m entries; the bias, which is added to m numbers, has n."""
+    random = np.random.default_rng(0)
+    W = random.standard_normal((m, n))
+    with pytest.raises(ValueError, match="matmul"):
+        kth.layer(W, random.standard_normal((m, 1)), random.standard_normal((m, 1)))
+    with pytest.raises(ValueError, match="broadcast"):
+        kth.layer(W, random.standard_normal((n, 1)), random.standard_normal((n, 1)))
+    assert kth.layer(W, random.standard_normal((n, 1)), random.standard_normal((m, 1))).shape == (m, 1)
+
+
+def test_prelu_at_zero_has_no_derivative_zero() -> None:
+    """1 or 0 may be taken at x = 0, says the text. The quotients from the two sides are 1 and a; 0 is not between."""
+    h = 1e-6
+    right, left = ((kth.prelu(np.array(s * h)) - kth.prelu(np.array(0.0))) / (s * h) for s in (1, -1))
+    assert [right, left] == pytest.approx([1, kth.SLOPE])
+    assert not min(left, right) <= 0 <= max(left, right)
+    z = tg.tensor([0.0], dtype=tg.float64, requires_grad=True)
+    (derived,) = tg.autograd.grad(tg.nn.functional.prelu(z, tg.tensor([kth.SLOPE], dtype=tg.float64)).sum(), z)
+    assert left <= derived.item() <= right
+
+
+@pytest.mark.parametrize("beta", [0.4, 0.8])
+def test_momentum_remembers_more_than_the_previous_gradient(beta: float) -> None:
+    """The text adds beta times the previous gradient; (16) adds beta times all before: different from step 3 on."""
+    gradients = [np.array(g) for g in (1.0, -2.0, 3.0)]
+    G, equation, text = np.array(0.0), [], []
+    for k, g in enumerate(gradients):
+        G = kth.momentum(G, g, beta)
+        equation.append(G)
+        text.append(g + beta * gradients[k - 1] if k else g)
+    np.testing.assert_allclose(equation[:2], text[:2])
+    assert equation[2] - text[2] == pytest.approx(beta**2 * gradients[0])
+
+
+def test_momentum_amounts_to_a_larger_learning_rate() -> None:
+    """With a steady gradient G goes to g / (1 - beta): 0.4 at lr 0.1 amounts to lr 0.167, not to lr 1 (figure 8)."""
+    G = np.array(0.0)
+    for _ in range(60):
+        G = kth.momentum(G, np.array(1.0), 0.4)
+    assert float(0.1 * G) == pytest.approx(0.1 / 0.6)
+
+
+# --- the experiments ----------------------------------------------------------------------------------------------
+
+
+def test_the_jump_is_found() -> None:
+    """One class of ten that is read at last gives 8 points."""
+    recalls = [[50.0] * 10, [60.0] * 10, [70.0] * 7 + [0.0] + [70.0] * 2, [70.0] * 7 + [80.0] + [70.0] * 2]
+    run = kth.Run([float(np.mean(r)) for r in recalls], recalls, [], {})
+    epoch, c, share, gain = kth.largest_jump(run)
+    assert (epoch, c) == (3, 7)
+    assert share == pytest.approx(1)
+    assert gain == pytest.approx(8)
+
+
+def test_the_nearest_neighbour() -> None:
+    random = np.random.default_rng(0)
+    train = Images(random.random((30, 6)), np.arange(30))
+    data = kth.Data(Images(train.pixels, train.classes % 10), Images(train.pixels, train.classes % 10))
+    assert kth.neighbours(data, train.pixels + 1e-4).tolist() == (train.classes % 10).tolist()
+
+
+def test_a_wrong_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kth, "hidden_gradient", lambda g, W, slope: g @ W)
+    report = Report("kth", quick=True, results=None, pictures=None)
+    assert not kth.check_equations(report, report.images(True))
+    assert report.findings[0].verdict == "WRONG"
+
+
+def test_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.documents", "kth", "--quick", "--results", str(tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    for figure in ("figure 8", "figure 9", "figure 10", "figure 11", "figure 12", "figure 14", "which images"):
+        assert f"| {figure}" in result.stdout, figure
+    assert (tmp_path / "kth-quick.json").stat().st_size > 1000
