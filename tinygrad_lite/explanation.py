@@ -185,9 +185,10 @@ class Explanation:
     def _notes(self) -> list[str]:
         """What is given, and what the equations leave unsaid."""
         d = self.derivation
-        notes = [", ".join(f"{to_unicode(symbol(name))} {self._shape(e)}" for name, e in d.inputs.items())]
+        given = [f"{to_unicode(symbol(name))} {self._shape(e)}" for name, e in d.inputs.items()]
         if d.batch:
-            notes[0] += f";  m = {d.batch.size} example{'s' if d.batch.size != 1 else ''}"
+            given[-1] += f";  m = {d.batch.size} example{'s' if d.batch.size != 1 else ''}"
+        notes = [_lines(given, ", ")]
         formulas = " ".join(right for _, rows in self._parts() for _, right, _ in rows)
         notes += self._convolutions()
         for i, c in enumerate(AXES):
@@ -206,7 +207,7 @@ class Explanation:
         notes += [f"{name} sums to 1 in each example; this is used." for name in d.summing_to_one]
         if d.occurring:
             notes.append(f"{', '.join(self._facts())} everywhere; this is used.")
-        return notes
+        return [notes[0], *(_lines(note.split(" "), " ") for note in notes[1:])]
 
     def _facts(self) -> list[str]:
         """The conditions that are used."""
@@ -227,9 +228,8 @@ class Explanation:
         if not used:
             return
         plain = "" in used and len(used) == 1
-        place = "p + j" if plain else "stride · p + dilation · j − padding"
-        yield ("∗ is the convolution of networks: "
-               f"(X ∗ W)[n, o, p] is the sum of W[o, c, j] X[n, c, {place}] over c and j.")
+        place = "p + j" if plain else "stride·p + dilation·j − padding"
+        yield f"Convolution: (X ∗ W)[n, o, p] is the sum over c and j of W[o, c, j] X[n, c, {place}]."
         yield ("X ⋆ G and G ∗ᵀ W are what the sum of G ⊙ (X ∗ W) has for gradients with respect to W and X.")
         for said, names in used.items():
             if said:
@@ -304,6 +304,18 @@ class Explanation:
         canvas.figure.savefig(path, facecolor="white")
 
 
+def _lines(parts: list[str], between: str, width: int = 110) -> str:
+    """The parts joined, on as many lines as they need."""
+    lines = parts[:1]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(between) + len(part) > width:
+            lines[-1] += between.rstrip()
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += between + part
+    return "\n".join(lines)
+
+
 CONVOLUTIONS = {f.op for f in (ops.conv, ops.conv_transpose, ops.conv_weight)}
 
 
@@ -314,6 +326,11 @@ def _each(numbers: tuple[int, ...]) -> str:
 
 def _math(source: str) -> str:
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML" displaystyle="true">{to_mathml(source)}</math>'
+
+
+MATPLOTLIB = {r"\frac": r"\dfrac", r"\ge": r"\geq", r"\le": r"\leq", r"\ne": r"\neq", r"\lVert": r"\Vert",
+              r"\rVert": r"\Vert", r"\bmod": r"\;\mathrm{mod}\;"}
+"""How matplotlib calls what TeX has under another name."""
 
 
 class _Cell(NamedTuple):
@@ -337,13 +354,13 @@ def _draw(canvas: Any, font: Any, parts: list[tuple[str, list[tuple[str, str, st
         width, height, below = renderer.get_text_width_height_descent(text, style["fontproperties"], text[0] == "$")
         return _Cell(text, style, width / figure.dpi, (height - below) / figure.dpi, below / figure.dpi)
 
-    rows = [[cell(notes[0], grey)]]
+    rows = [[cell(line, grey)] for line in notes[0].splitlines()]
     for name, equations in parts:
         rows.append([cell(name, title)])
         for left, right, shape in equations:
-            left, right = (side.replace(r"\frac", r"\dfrac") for side in (left, right))
+            left, right = (re.sub(r"\\[a-zA-Z]+", lambda m: MATPLOTLIB.get(m[0], m[0]), side) for side in (left, right))
             rows.append([cell(f"${left}$", formula), cell(f"$=\\;{right}$", formula), cell(shape, grey)])
-    rows += [[cell(note, grey)] for note in notes[1:]]
+    rows += [[cell(line, grey)] for note in notes[1:] for line in note.splitlines()]
     edge, gap = 0.3, 0.13
     widths = [max(row[i].right for row in rows if len(row) == 3) for i in range(3)]
     columns = (edge + widths[0], edge + widths[0] + gap, edge + sum(widths[:2]) + 4 * gap)

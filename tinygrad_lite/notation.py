@@ -55,7 +55,8 @@ def symbol(name: str, loss: str = "L") -> str:
     stem, index = re.fullmatch(r"(.*?)_?(\d*)", name).groups()  # type: ignore[union-attr]
     stem, _, word = stem.partition("_") if stem.strip("_") else (stem.replace("_", r"\_"), "", "")
     word = r"\_".join(filter(None, word.split("_")))
-    body = f"\\{GREEK.get(stem, stem)}" if stem in GREEK or stem in GREEK.values() else stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
+    greek = GREEK.get(stem, stem)
+    body = rf"\{greek}" if greek in GREEK.values() else stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
     below = ",".join(filter(None, [rf"\mathrm{{{word}}}" if word else "", index]))
     return f"{body}_{{{below}}}" if below else body
 
