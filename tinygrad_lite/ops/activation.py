@@ -86,11 +86,9 @@ def _(input, approximate):
 
 @gelu.vjp("input")
 def _(g, input, cdf, approximate):
-    if approximate == "none":
-        density = exp(-0.5 * (input * input)) * (1 / math.sqrt(2 * math.pi))
-    else:
-        density = 2 * cdf * (1 - cdf) * (GELU_SCALE + (3 * 0.044715 * GELU_SCALE) * (input * input))
-    return g * (cdf + input * density)
+    if approximate == "none":  # without a name for the density NumPy puts each result into the memory of the one before
+        return g * (cdf + input * (exp(-0.5 * (input * input)) * (1 / math.sqrt(2 * math.pi))))
+    return g * (cdf + input * (2 * cdf * (1 - cdf) * (GELU_SCALE + (3 * 0.044715 * GELU_SCALE) * (input * input))))
 
 
 SQRT_HALF, GELU_SCALE = math.sqrt(0.5), math.sqrt(2 / math.pi)
