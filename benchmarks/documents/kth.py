@@ -19,6 +19,7 @@ What the report leaves open or contradicts, and what this module shows:
 from __future__ import annotations
 
 import copy
+import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -421,6 +422,8 @@ class Simulations:
 
 def run(report: Report) -> int:
     """All figures of the report; 0 if the equations agree and, on MNIST, the order of the batch sizes."""
+    if report.pictures is not None:
+        importlib.import_module("tinygrad_lite.pictures")  # if matplotlib is missing: now, not after half an hour
     training, test = report.images(True), report.images(False)
     if report.quick:
         training, test = training.first(200), test.first(100)
@@ -503,10 +506,11 @@ def time_per_step(report: Report, data: Data) -> None:
                 ", ".join(f"{1e6 * one[who]:.0f}" for who in ("eager", "captured", "NumPy by hand")) + " us",
                 f"capture gains a factor of {one['eager'] / one['captured']:.1f}")
     epochs = report.series["seconds per epoch of 60,000 images"]
+    added = rows["batch 1, momentum 0.8"]["captured"] / one["captured"] - 1
     report.find("time per epoch against hyper-parameters", "left open", "captured; batch 1, 10, 50; momentum 0 / 0.8",
                 ", ".join(f"{epochs[f'batch {n}, momentum 0']['captured']:.2f} / "
                           f"{epochs[f'batch {n}, momentum 0.8']['captured']:.2f} s" for n in (1, 10, 50)),
-                "the batch size decides, momentum adds little, the learning rate nothing")
+                f"the batch size decides; momentum adds {added:.0%} to batch 1")
 
 
 def numpy_step(data: Data, beta: float) -> Callable[[], None]:
@@ -522,6 +526,11 @@ def numpy_step(data: Data, beta: float) -> Callable[[], None]:
             parameters[name] = update(parameters[name], G[name], 0.1)
 
     return step
+
+
+def find(report: Report, experiment: str, published: str, reading: str, measured: str, verdict: str) -> None:
+    """`report.find`; a quick run sees other images, and few of them: no verdict on published figures."""
+    report.find(experiment, published, reading, measured, "of other images" if report.quick else verdict)
 
 
 def spread(values: Sequence[float]) -> str:
@@ -550,34 +559,35 @@ def learning_rates_and_momentum(simulations: Simulations) -> dict[str, Run]:
     bests = {name: run.best for name, run in runs.items()}
     others = [simulations.run(Setting(), seed).best[0] for seed in range(1, simulations.seeds)]
     values = [bests["lr 0.1"][0], *others]
-    report.find("figure 8, lr 0.1", "best 94.81, after epoch 32", f"{len(values)} seeds", spread(values),
-                agreement(94.81, values))
+    find(report, "figure 8, lr 0.1", "best 94.81, after epoch 32", f"{len(values)} seeds", spread(values),
+         agreement(94.81, values))
     cross = [simulations.run(Setting(lr, cost="cross-entropy"), epochs=min(epochs, enough))
              for lr, enough in ((0.1, 15), (1.0, 2))]
     report.series["test accuracy, cross-entropy, lr 0.1 and 1"] = [run.accuracies for run in cross]
-    report.find("figure 8 with (11) as the cost", "best 94.81; lr 1 over 90 after one epoch", "seed 0, 15 and 2 epochs",
-                f"best {cross[0].best[0]:.2f} after epoch {cross[0].best[1]}; lr 1: {cross[1].accuracies[0]:.2f}",
-                f"squares in 15 epochs: {max(runs['lr 0.1'].accuracies[:15]):.2f}")
+    find(report, "figure 8 with (11) as the cost", "best 94.81; lr 1 over 90 after one epoch",
+         "seed 0, 15 and 2 epochs",
+         f"best {cross[0].best[0]:.2f} after epoch {cross[0].best[1]}; lr 1: {cross[1].accuracies[0]:.2f}",
+         f"squares in 15 epochs: {max(runs['lr 0.1'].accuracies[:15]):.2f}")
     first = [simulations.run(Setting(1.0), seed, epochs=1).accuracies[0] for seed in range(1, 6)]
     first = [runs["lr 1"].accuracies[0], *first]
-    report.find("figure 8, lr 1", "over 90 after one epoch", f"{len(first)} seeds", spread(first),
-                "agrees in " + f"{sum(a > 90 for a in first)} of {len(first)}: it depends on the initial weights")
+    find(report, "figure 8, lr 1", "over 90 after one epoch", f"{len(first)} seeds", spread(first),
+         "agrees in " + f"{sum(a > 90 for a in first)} of {len(first)}: it depends on the initial weights")
     ordered = bests["lr 0.01"][0] < bests["lr 0.1"][0] and bests["lr 5"][0] < bests["lr 0.1"][0]
-    report.find("figure 8, lr 0.01 and 5", "slow; poor, as if at random", "seed 0",
-                f"best {bests['lr 0.01'][0]:.2f} and {bests['lr 5'][0]:.2f}", "agrees" if ordered else "disagrees")
+    find(report, "figure 8, lr 0.01 and 5", "slow; poor, as if at random", "seed 0",
+         f"best {bests['lr 0.01'][0]:.2f} and {bests['lr 5'][0]:.2f}", "agrees" if ordered else "disagrees")
     quick, slow = (next((i for i, a in enumerate(runs[name].accuracies, 1) if a > 93.3), epochs + 1)
                    for name in ("momentum 0.4", "lr 0.1"))
-    report.find("figure 9, momentum 0.4", "over 93.3 after 3 epochs, without momentum after 6", "seed 0",
-                f"after {quick} and {slow}", "agrees in kind" if quick < slow else "not seen")
-    report.find("figure 9, momentum 0.4 and lr 1", "behave alike in the beginning",
-                "epoch 1: momentum 0.4, lr 1, lr 0.1",
-                ", ".join(f"{runs[name].accuracies[0]:.2f}" for name in ("momentum 0.4", "lr 1", "lr 0.1")),
-                "lambda / (1 - beta) is 0.17, not 1")
+    find(report, "figure 9, momentum 0.4", "over 93.3 after 3 epochs, without momentum after 6", "seed 0",
+         f"after {quick} and {slow}", "agrees in kind" if quick < slow else "not seen")
+    find(report, "figure 9, momentum 0.4 and lr 1", "behave alike in the beginning",
+         "epoch 1: momentum 0.4, lr 1, lr 0.1",
+         ", ".join(f"{runs[name].accuracies[0]:.2f}" for name in ("momentum 0.4", "lr 1", "lr 0.1")),
+         "lambda / (1 - beta) is 0.17, not 1")
     larger, heavy, small = (bests[name][0] for name in ("lr 0.5", "momentum 0.8", "lr 0.1"))
-    report.find("figure 9, momentum 0.8", "a better minimum, perhaps escaped from a local one",
-                "lr 0.5 without momentum: the same lambda / (1 - beta)",
-                f"best {larger:.2f} against {heavy:.2f} (lr 0.1: {small:.2f})",
-                "the larger step explains it" if larger - small > (heavy - small) / 2 else "more than the larger step")
+    find(report, "figure 9, momentum 0.8", "a better minimum, perhaps escaped from a local one",
+         "lr 0.5 without momentum: the same lambda / (1 - beta)",
+         f"best {larger:.2f} against {heavy:.2f} (lr 0.1: {small:.2f})",
+         "the larger step explains it" if larger - small > (heavy - small) / 2 else "more than the larger step")
     return runs
 
 
@@ -605,14 +615,14 @@ def error_of_batches(report: Report, data: Data, model: nn.Sequential) -> None:
             errors.append(data.error(after))
         curves[f"batch {size}"] = [round(error, 6) for error in errors]
     report.series["figure 10"] = curves
-    report.find("figure 10, 100 steps", "batch 1 varies most and ends higher; 50 falls fastest",
-                "MSE of all training images, change in per cent",
-                ", ".join(f"{name} {100 * (e[-1] / e[0] - 1):+.1f}" for name, e in curves.items()),
-                "100 steps of batch 50 see 50 times as many images")
+    find(report, "figure 10, 100 steps", "batch 1 varies most and ends higher; 50 falls fastest",
+         "MSE of all training images, change in per cent",
+         ", ".join(f"{name} {100 * (e[-1] / e[0] - 1):+.1f}" for name, e in curves.items()),
+         "100 steps of batch 50 see 50 times as many images")
     rough = {name: np.abs(np.diff(e)).sum() / max(abs(e[-1] - e[0]), 1e-9) for name, e in curves.items()}
-    report.find("figure 10, smoothness", "larger is smoother", "length of the way over the distance",
-                ", ".join(f"{name} {r:.1f}" for name, r in rough.items()),
-                "agrees" if rough["batch 50"] < rough["batch 1"] else "disagrees")
+    find(report, "figure 10, smoothness", "larger is smoother", "length of the way over the distance",
+         ", ".join(f"{name} {r:.1f}" for name, r in rough.items()),
+         "agrees" if rough["batch 50"] < rough["batch 1"] else "disagrees")
 
 
 def batch_sizes(simulations: Simulations, plain: Run) -> tuple[dict[str, Run], bool]:
@@ -626,13 +636,14 @@ def batch_sizes(simulations: Simulations, plain: Run) -> tuple[dict[str, Run], b
     bests = {name: run.best[0] for name, run in runs.items()}
     root = [bests["batch 1, lr 0.1"], bests["batch 10, lr 0.316"], bests["batch 50, lr 0.71"]]
     ordered = root[0] > root[1] > root[2]
-    report.find("figure 11, square-root rule", "batch 1 > 10 > 50", "best of the epochs, the same initial weights",
-                " > ".join(f"{value:.2f}" for value in root) if ordered else ", ".join(f"{v:.2f}" for v in root),
-                "agrees" if ordered else "DISAGREES")
+    find(report, "figure 11, square-root rule", "batch 1 > 10 > 50", "best of the epochs, the same initial weights",
+         " > ".join(f"{value:.2f}" for value in root) if ordered else ", ".join(f"{v:.2f}" for v in root),
+         "agrees" if ordered else "DISAGREES")
     linear = [bests["batch 10, lr 1"], bests["batch 50, lr 5"]]
-    report.find("figure 11, batch size or learning rate?", "left open", "linear rule: batch 10 with lr 1, 50 with lr 5",
-                f"{linear[0]:.2f} and {linear[1]:.2f}",
-                "the learning rate" if min(linear) > root[0] - 0.5 * (root[0] - root[2]) else "the batch size")
+    find(report, "figure 11, batch size or learning rate?", "left open",
+         "linear rule: batch 10 with lr 1, 50 with lr 5",
+         f"{linear[0]:.2f} and {linear[1]:.2f}",
+         "the learning rate" if min(linear) > root[0] - 0.5 * (root[0] - root[2]) else "the batch size")
     return runs, ordered
 
 
@@ -653,22 +664,22 @@ def combination(simulations: Simulations, first: Run) -> tuple[dict[str, list[fl
         if not seed:
             curves["batch 50, lr 0.71"] = then.accuracies
             later = switch + then.best[1]
-    report.find("figure 9, momentum 0.8", "best 95.5, after epoch 30", f"{len(alone)} seeds", spread(alone),
-                agreement(95.5, alone))
-    report.find("figure 12, batch 50 from epoch 26 on", "best 95.75, after epoch 31", f"{len(bests)} seeds",
-                f"{spread(bests)}, seed 0 after epoch {later}", agreement(95.75, bests))
-    report.find("figure 12, the epoch of the change", "+0.45", f"{len(gains)} seeds", spread(gains),
-                agreement(0.45, gains))
+    find(report, "figure 9, momentum 0.8", "best 95.5, after epoch 30", f"{len(alone)} seeds", spread(alone),
+         agreement(95.5, alone))
+    find(report, "figure 12, batch 50 from epoch 26 on", "best 95.75, after epoch 31", f"{len(bests)} seeds",
+         f"{spread(bests)}, seed 0 after epoch {later}", agreement(95.75, bests))
+    find(report, "figure 12, the epoch of the change", "+0.45", f"{len(gains)} seeds", spread(gains),
+         agreement(0.45, gains))
     # batch 50 with lr 0.71 moves 0.71 / 50 per example
     for setting in (Setting(0.0142, 0.8), Setting(5.0, 0.8, 50)):
         curves[f"batch {setting.batch}, lr {setting.lr:g}"] = simulations.resume(start, setting).accuracies
     report.series["test accuracy, figure 12"] = curves
     one, lower, rule, high = (max(values[-(simulations.epochs - switch):]) for values in (
         curves[f"batch {n}, lr {lr}"] for n, lr in ((1, "0.1"), (1, "0.0142"), (50, "0.71"), (50, "5"))))
-    report.find("figure 12, batch size or learning rate?", "left open",
-                "lr per example 0.1: batch 1, batch 50 with lr 5; 0.0142: batch 1, batch 50 with lr 0.71",
-                f"{one:.2f}, {high:.2f}; {lower:.2f}, {rule:.2f}",
-                "the learning rate" if abs(lower - rule) < max(rule, lower) - max(one, high) else "not the rate alone")
+    find(report, "figure 12, batch size or learning rate?", "left open",
+         "lr per example 0.1: batch 1, batch 50 with lr 5; 0.0142: batch 1, batch 50 with lr 0.71",
+         f"{one:.2f}, {high:.2f}; {lower:.2f}, {rule:.2f}",
+         "the learning rate" if abs(lower - rule) < max(rule, lower) - max(one, high) else "not the rate alone")
     return curves, models
 
 
@@ -677,10 +688,10 @@ def find_jump(report: Report, name: str, run: Run) -> None:
     epoch, c, share, gain = largest_jump(run)
     recalls = [round(r[c], 1) for r in run.recalls[max(epoch - 2, 0) : epoch + 1]]
     report.series[f"the jump, {name}"] = {"epoch": epoch + 1, "class": c, "recalls": [r[c] for r in run.recalls]}
-    report.find(f"the sudden jump, {name}", "left open", "recall of each class, epoch by epoch",
-                f"epoch {epoch + 1}: {gain:+.2f} points, of which {share:.0%} by class {c} (its recall: "
-                + ", ".join(map(str, recalls)) + ")",
-                "one output wakes up" if share > 0.5 else "no single class")
+    find(report, f"the sudden jump, {name}", "left open", "recall of each class, epoch by epoch",
+         f"epoch {epoch + 1}: {gain:+.2f} points, of which {share:.0%} by class {c} (its recall: "
+         + ", ".join(map(str, recalls)) + ")",
+         "one output wakes up" if share > 0.5 else "no single class")
 
 
 def largest_jump(run: Run) -> tuple[int, int, float, float]:
@@ -708,20 +719,20 @@ def wrong_images(report: Report, data: Data, models: list[nn.Sequential]) -> tup
     np.add.at(pairs, (classes[missed], p[missed].argmax(1)), 1)
     worst = [divmod(int(i), 10) for i in np.argsort(-pairs.ravel(), kind="stable")[:5]]
     report.series["wrong images"] = {"indices": missed.tolist(), "confusion (true, predicted)": pairs.tolist()}
-    report.find("which images are wrong", "left open", "most frequent: true as predicted",
-                ", ".join(f"{t} as {q}: {pairs[t, q]}" for t, q in worst), f"{len(missed)} of {len(classes):,} images")
+    find(report, "which images are wrong", "left open", "most frequent: true as predicted",
+         ", ".join(f"{t} as {q}: {pairs[t, q]}" for t, q in worst), f"{len(missed)} of {len(classes):,} images")
     chance = wrong.mean(1).prod()
-    report.find("why: the image or the network?", "left open", f"wrong by all {len(models)} networks of other seeds",
-                f"{wrong.all(0).sum()} images, {100 * wrong.all(0).sum() / len(missed):.0f} % of the wrong ones",
-                f"by chance {chance * len(classes):.1f}: mostly the same hard images"
-                if 2 * wrong.all(0).sum() > len(missed) else f"by chance {chance * len(classes):.1f}: partly the image")
-    report.find("why: what the network says", "left open", "second largest output right; no output above 1/2",
-                f"{second.mean():.0%}; {unsure[0]:.0%} of the wrong, {unsure[1]:.1%} of the right",
-                "it often knows that it does not know" if unsure[0] > 5 * unsure[1] else "wrong and sure")
-    report.find("why: what else could be read", "left open", "the nearest training image, pixel by pixel",
-                f"has the right class in {rightly:.0%}, the network's in {alike.mean():.0%}",
-                "the pixels say enough, 32 hidden units keep too little of it" if rightly > 0.5
-                else "the images look like another class")
+    find(report, "why: the image or the network?", "left open", f"wrong by all {len(models)} networks of other seeds",
+         f"{wrong.all(0).sum()} images, {100 * wrong.all(0).sum() / len(missed):.0f} % of the wrong ones",
+         f"by chance {chance * len(classes):.1f}: mostly the same hard images"
+         if 2 * wrong.all(0).sum() > len(missed) else f"by chance {chance * len(classes):.1f}: partly the image")
+    find(report, "why: what the network says", "left open", "second largest output right; no output above 1/2",
+         f"{second.mean():.0%}; {unsure[0]:.0%} of the wrong, {unsure[1]:.1%} of the right",
+         "it often knows that it does not know" if unsure[0] > 5 * unsure[1] else "wrong and sure")
+    find(report, "why: what else could be read", "left open", "the nearest training image, pixel by pixel",
+         f"has the right class in {rightly:.0%}, the network's in {alike.mean():.0%}",
+         "the pixels say enough, 32 hidden units keep too little of it" if rightly > 0.5
+         else "the images look like another class")
     order = np.argsort(-p[missed].max(1), kind="stable")
     return missed[order], classes[missed][order], p[missed][order], nearest[order]
 
@@ -777,9 +788,9 @@ def cifar10(report: Report) -> dict[str, list[float]]:
             scores = sigmoid(X_test @ p["W1"].T + p["b1"]) @ p["W2"].T + p["b2"]
             accuracies.append(round(float(100 * (scores.argmax(1) == classes).mean()), 2))
         curves[str(reading)] = accuracies
-        report.find("figure 14, CIFAR-10", "41.94", f"{reading}, {epochs[0]} + {epochs[1]} epochs",
-                    f"best {max(accuracies):.2f}, {accuracies[epochs[0] - 1]:.2f} after batch 1",
-                    agreement(41.94, accuracies, 0.5))
+        find(report, "figure 14, CIFAR-10", "41.94", f"{reading}, {epochs[0]} + {epochs[1]} epochs",
+             f"best {max(accuracies):.2f}, {accuracies[epochs[0] - 1]:.2f} after batch 1",
+             agreement(41.94, [max(accuracies)], 0.5))
     report.series["test accuracy, figure 14"] = curves
     return curves
 
