@@ -7,6 +7,7 @@ have the bits of an eager one.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,45 @@ def test_explained_printed_and_written_as_numpy(case: Case) -> None:
     for name, gradient in gradients.items():
         expected = program.gradients[name].array
         np.testing.assert_allclose(gradient, expected, rtol=1e-8, atol=1e-10 * (1 + np.abs(expected).max()))
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("cnn_with_max_pool", ["z1 = X ∗ W1 + b1", "∂L/∂W1 = X ⋆ ∂L/∂z1", "∂L/∂b1 = Σᵢ ₖ ₗ ∂L/∂z1",
+                           "b1 lies along axis 1."]),
+    ("cnn_with_average_pool", ["stride·p + dilation·j", "z1, ∂L/∂W1: stride 2, padding 1, 2 groups of channels."]),
+    ("conv_transpose", ["z1 = X ∗ᵀ W1 + b1", "∂L/∂W1 = ∂L/∂z1 ⋆ X"]),
+    ("batch_norm", ["h3 = h1/h2", "∂L/∂W2 = Σᵢ (∂L/∂z2 ⊙ h3)", "− 1/m Σᵢ (∂L/∂z2 ⊙ W2))/h2",
+                    "∂L/∂b1 = Σᵢ ∂L/∂z1"]),
+    ("layer_norm_with_gelu", ["z2 = h3 ⊙ W2 + b2", "(1 + erf(z2/√2))/2", "z2 ⊙ e^(−z2²/2)/√(2π)"]),
+    ("gelu_by_tanh", ["√(2/π) + 0.044715 √(2/π) z1²"]),
+    ("causal_attention", ["z2 = h1 h2ᵀ/2 + c1", "a2 = softmax(z2)", "a2 ⊙ (∂L/∂z3 h3ᵀ − Σₖ (∂L/∂z3 ⊙ z3))",
+                          "∂L/∂z1 = [g1 h2/2, g1ᵀ h1/2, a2ᵀ ∂L/∂z3]", "≠ −∞ everywhere; this is used."]),
+    ("multihead_attention", ["z1 = X W_in_proj[0:4]ᵀ + b_in_proj[0:4]", "z4 = rearrange(z1) rearrange(z2)ᵀ/√2",
+                             "∂L/∂b_in_proj = [Σᵢ ⱼ ∂L/∂z1, Σᵢ ⱼ ∂L/∂z2, Σᵢ ⱼ ∂L/∂z3]"]),
+    ("lstm", ["W_ih_l0", "z3 = a1 ⊙ h2 + a2 ⊙ a3"]),
+    ("transformer_encoder_layer", ["10/9"]),
+    ("nll", ["L = −1/m Σ gatherⱼ(a1, h1)", "∂L/∂z1 = (softmax(z1) − onehot(h1))/m", "h1 ≠ −100 everywhere"]),
+    ("bce", ["∂L/∂z1 = (a1 − a2)/(2m)", "a1 ⊙ (1 − a1) ≥ 10⁻¹² everywhere"]),
+    ("norm", ["∂L/∂z1 = (z1 − t)/h2 + z1/h1", "h2 ≠ 0"]),
+    ("normalize", ["h1 = ‖z1‖₂"]),
+    ("repeat", ["∂L/∂z1 = 2 t + "]),
+    ("glu", ["[2 h2 ⊙ a1, 2 h2 ⊙ h1 ⊙ a1 ⊙ (1 − a1)]"])])
+def test_as_textbooks_write_it(name: str, expected: list[str]) -> None:
+    text = re.sub(" +", " ", str(explained(next(c for c in CASES if c.name == name))))
+    for line in expected:
+        assert line in text, text
+
+
+def test_what_occurs_is_no_guard_that_is_left_out() -> None:
+    W = tg.tensor([[1.0, 2.0], [0.5, -1.0]], dtype=tg.float64, requires_grad=True)
+
+    def loss(X: Any) -> Any:
+        return (X @ W).norm(dim=1).sum()
+
+    for X, expected in (([[1.0, 2.0], [3.0, 4.0]], "h1 ≠ 0"), ([[0.0, 0.0], [3.0, 4.0]], "where([h1 = 0], 1, h1)")):
+        e = tg.explain(loss, tg.tensor(X, dtype=tg.float64), names={"W": W})
+        assert expected in str(e)
+        assert ("Assumes that everywhere h1 ≠ 0." in e.code()) == ("≠" in expected)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)

@@ -78,7 +78,7 @@ def number(scale: Scale) -> tuple[str, int]:
 
 ROOTS = [*((math.sqrt(k), rf"\sqrt{{{k}}}", "", k) for k in (2, 3, 5, 6, 7, 10)),
          (math.sqrt(2 / math.pi), r"\sqrt{\frac{2}{\pi}}", "", 0),
-         (1 / math.sqrt(2 * math.pi), "", r"\sqrt{2 \pi}", 0),
+         (1 / math.sqrt(2 * math.pi), "", r"\sqrt{2\pi}", 0),
          (math.sqrt(math.pi), r"\sqrt{\pi}", "", 0), (1 / math.sqrt(math.pi), "", r"\sqrt{\pi}", 0)]
 """Roots that formulas have: value, TeX above and below a line, and what is under the root."""
 
@@ -93,20 +93,21 @@ def _root(q: Fraction) -> tuple[str, str] | None:
     if q.denominator < 10**9:  # short decimals and fractions are written as such
         return None
     found = []
-    for value, above, below, k in ROOTS:
+    for place, (value, above, below, k) in enumerate(ROOTS):
         rest = float(q) / value
-        f, decimal = Fraction(rest).limit_denominator(64), Fraction(f"{rest:.5g}")
+        f, decimal = Fraction(rest).limit_denominator(64), Fraction(f"{rest:.6g}")
         if f and abs(rest / float(f) - 1) < 8e-16:
             top, bottom = str(f.numerator), str(f.denominator)
             if k and f.denominator % k == 0:  # √k / k = 1/√k
                 above, below, bottom = "", above, str(f.denominator // k)
         elif decimal and abs(rest / float(decimal) - 1) < 8e-16:
-            top, bottom = f"{float(decimal):.5g}", ""
+            top, bottom = f"{float(decimal):.6g}", ""
         else:
             continue
         written = [" ".join(t for t in parts if t not in ("", "1")) for parts in ((top, above), (bottom, below))]
-        found.append((len(re.sub(r"\\\w+", "r", "".join(written))), written[0], written[1]))
-    return min(found)[1:] if found else None
+        digits = 9 if "." in top else len((top + bottom).replace("1", ""))  # as few as possible
+        found.append((digits, place, written[0], written[1]))
+    return min(found)[2:] if found else None
 
 
 def _over(scale: Scale) -> str:
