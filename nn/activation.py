@@ -34,7 +34,7 @@ def relu(input: Any, inplace: bool = False) -> Any:
     return write_if(inplace, input, ops.relu(input))
 
 
-class ReLU(Module):
+class ReLU(Module):  # written out: a FunctionModule takes half a microsecond more, and no layer is called as often
     """max(x, 0); with `inplace` it overwrites its input."""
 
     def __init__(self, inplace: bool = False) -> None:

@@ -512,8 +512,10 @@ class FunctionModule(Module):
 
     def forward(self, *operands: Any, **named: Any) -> Any:
         """The function of the operands."""
-        attributes = self.__dict__
-        return type(self).function(*operands, **named, **{name: attributes[name] for name in self._settings})
+        attributes = self.__dict__  # with this, and in one dict, 0.5 us less
+        for name in self._settings:
+            named[name] = attributes[name]
+        return self.function(*operands, **named)
 
     def extra_repr(self) -> str:
         """The settings, `kernel_size=2, stride=2`."""

@@ -29,7 +29,7 @@ def reduced(loss: Any, reduction: str) -> Any:
     return loss if reduction == "none" else sum(loss) if reduction == "sum" else mean(loss)
 
 
-def share(g, shape, reduction):
+def per_element(g, shape, reduction):
     """The gradient of a reduced loss as what each element, or example, of `shape` gets of it."""
     return shared(g, math.prod(shape)) if reduction == "mean" else g
 
@@ -121,7 +121,7 @@ def per_example(g, shape, dim, reduction):
     """The gradient of a loss as what each example's class scores get of it."""
     if reduction == "none":
         return unreduce(g, shape, dim, False)
-    return share(g, (*shape[:dim], *shape[dim + 1 :]), reduction)
+    return per_element(g, (*shape[:dim], *shape[dim + 1 :]), reduction)
 
 
 @op
@@ -147,12 +147,12 @@ def _(input, target, reduction="mean"):
 
 @binary_cross_entropy_with_logits.vjp("input")
 def _(g, input, target, reduction):
-    return share(g, input.shape, reduction) * (sigmoid(input) - target)
+    return per_element(g, input.shape, reduction) * (sigmoid(input) - target)
 
 
 @binary_cross_entropy_with_logits.vjp("target")
 def _(g, input, reduction):
-    return -share(g, input.shape, reduction) * input
+    return -per_element(g, input.shape, reduction) * input
 
 
 @op
@@ -180,12 +180,12 @@ def _(input, target, reduction="mean"):
 @binary_cross_entropy.vjp("input")
 def _(g, input, target, reduction):
     least = 9.999999960041972e-13  # PyTorch's 1e-12, which is a float32
-    return share(g, input.shape, reduction) * (input - target) / clamp(input * (1 - input), least)
+    return per_element(g, input.shape, reduction) * (input - target) / clamp(input * (1 - input), least)
 
 
 @binary_cross_entropy.vjp("target")
 def _(g, input, reduction):
-    return share(g, input.shape, reduction) * (log(1 - input) - log(input))
+    return per_element(g, input.shape, reduction) * (log(1 - input) - log(input))
 
 
 @op
@@ -205,13 +205,13 @@ def _(input, target, reduction="mean"):
 @mse_loss.vjp("input")
 def _(g, input, target, reduction):
     difference = input - target
-    return share(2 * g, difference.shape, reduction) * difference
+    return per_element(2 * g, difference.shape, reduction) * difference
 
 
 @mse_loss.vjp("target")
 def _(g, input, target, reduction):
     difference = target - input
-    return share(2 * g, difference.shape, reduction) * difference
+    return per_element(2 * g, difference.shape, reduction) * difference
 
 
 @op(promotion="none")
