@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[int, tuple[str, ...]]] = {
     "engine": (1700, modules(
         "backend devices dtypes graph call operation walk accumulation views inplace custom anomaly autograd")),
     "ops": (2300, ("tinygrad_lite/ops/",)),
-    "Tensor and its functions": (2300, (
+    "Tensor and its functions": (2600, (
         "tinygrad_lite/compositions/", *modules("__init__ _tensor creation keys linalg random printing saving cuda"))),
     "nn": (3300, ("nn/",)),
     "optim": (1000, ("tinygrad_lite/optim/",)),

@@ -43,11 +43,11 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     if x1.shape != x2.shape:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
         x1, x2 = ops.expand(x1, shape), ops.expand(x2, shape)
-    x1, x2 = (x / at_least(norm(x, 2.0, dim, True), eps) for x in (x1, x2))
+    x1, x2 = (x / with_floor(norm(x, 2.0, dim, True), eps) for x in (x1, x2))
     return ops.sum(x1 * x2, dim)
 
 
-def at_least(length: Any, eps: float) -> Any:
+def with_floor(length: Any, eps: float) -> Any:
     """max(length, eps) with the derivative of `length`, as in PyTorch."""
     constant = length.detach()
     return length + (ops.clamp(constant, eps) - constant)

@@ -18,7 +18,7 @@ from .. import ops
 from ..dtypes import check_floating
 from ..ops.loss import check_reduction, class_dim, one_hot_along, reduced
 from .activation import logsigmoid
-from .distance import at_least, pairwise_distance
+from .distance import pairwise_distance, with_floor
 from .module import FunctionModule
 
 
@@ -379,7 +379,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     if (var.array < 0).any():
         raise ValueError("var has negative entry/entries")
     check_reduction(reduction)
-    var = at_least(var, eps)
+    var = with_floor(var, eps)
     difference = input - target
     loss = 0.5 * (ops.log(var) + difference * difference / var)
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
