@@ -1,0 +1,718 @@
+"""hai: dense and convolutional networks in plain Python, one image at a time; two losses and two times compared.
+
+Hai Nguyen Ngoc's report on networks without NumPy. An image is a list of channels, each a list of rows; the values of
+a dense layer are a column [[x_1], ..., [x_n]]. Its layers are described there and their equations are not printed: all
+that stand here are derived by us, as loops over such lists.
+
+    MLP: dense, tanh, dense, tanh; MSE                                                          (ten classes)
+    CNN-simple: convolution 5 x 5, sigmoid, reshape, dense (sigmoid, dense), sigmoid; BCE       (two classes)
+    CNN-full: the same with max pooling 2 x 2 behind the convolution: 24 x 24 become 12 x 12
+
+What the report leaves open: the number of kernels, hidden layers and their sizes, the initial weights, the learning
+rate, which two classes and how many images, its CNNs' losses and times (they are in pictures), what it ran them on.
+Read here: classes 0 and 1, the first 100 images of each; one bias for each kernel; the rest in all combinations of
+`READINGS`. What this module shows:
+
+- CNN-full is faster wherever the dense layer behind it is large, as the report says. That its loss is larger at first
+  and smaller at the end is the exception among the readings, not the rule.
+- The bad result of the dense network is neither the epochs nor the images: with weights N(0, 1) its tanh units are
+  saturated, and an MSE near 1 is what saturated units have. With weights N(0, 1/n) the same network learns.
+- It is said to need a massive number of parameters. The report's own convolutional networks have more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tinygrad_lite as tg
+from benchmarks import timing
+from tinygrad_lite.nn import functional as F
+
+from .report import Images, Report
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Nested: TypeAlias = Any
+"""Numbers in lists in lists, as deep as the dimensions."""
+Parameters: TypeAlias = dict[str, Any]
+
+# the 20 predictions at the end of the report, and the true classes beside them
+PUBLISHED_PREDICTIONS = (9, 0, 9, 3, 3, 9, 9, 0, 5, 0, 9, 1, 2, 0, 5, 5, 5, 0, 0, 5)
+PUBLISHED_CLASSES = (7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6, 9, 0, 1, 5, 9, 7, 3, 4)
+PUBLISHED_ERROR = 0.96009215  # of the MLP, after its last epoch
+EPOCHS = 20
+
+
+# --- the report's layers, as loops over lists ---------------------------------------------------------------------
+
+
+def each(f: Callable[..., float], *x: Nested) -> Nested:
+    """f of the numbers of one or several nested lists of the same shape, one by one."""
+    if isinstance(x[0], list):
+        return [each(f, *parts) for parts in zip(*x, strict=True)]
+    return f(*x)
+
+
+def dense(x: Nested, W: Nested, b: Nested) -> Nested:
+    """y_i = sum_j W_ij x_j + b_i, from a column of n to a column of m. Described; the equation is ours."""
+    return [[b_i[0] + sum(w * x_j[0] for w, x_j in zip(row, x, strict=True))] for row, b_i in zip(W, b, strict=True)]
+
+
+def dense_backward(dy: Nested, x: Nested, y: Nested, W: Nested, b: Nested) -> tuple[Nested, ...]:
+    """dx_j = sum_i W_ij dy_i, dW_ij = dy_i x_j, db_i = dy_i. Derived by us."""
+    dx = [[sum(W[i][j] * dy[i][0] for i in range(len(W)))] for j in range(len(x))]
+    dW = [[dy_i[0] * x_j[0] for x_j in x] for dy_i in dy]
+    return dx, dW, dy
+
+
+def correlate(x: Nested, K: Nested) -> Nested:
+    """y[p][q] = sum_uv K[u][v] x[p + u][q + v], where the kernel lies in the image: the valid cross-correlation."""
+    height, width = len(x) - len(K) + 1, len(x[0]) - len(K[0]) + 1
+    y = [[0.0] * width for _ in range(height)]
+    for p, q in product(range(height), range(width)):
+        y[p][q] = sum(K[u][v] * x[p + u][q + v] for u in range(len(K)) for v in range(len(K[0])))
+    return y
+
+
+def convolution(x: Nested, K: Nested, c: Nested) -> Nested:
+    """y_k = c_k + sum_l correlate(x_l, K_kl), from channels l to kernels k. Described; the equation is ours."""
+    y = []
+    for K_k, c_k in zip(K, c, strict=True):
+        parts = [correlate(x_l, K_kl) for x_l, K_kl in zip(x, K_k, strict=True)]
+        y.append(each(lambda *terms, c_k=c_k: c_k + sum(terms), *parts))
+    return y
+
+
+def convolution_backward(dy: Nested, x: Nested, y: Nested, K: Nested, c: Nested) -> tuple[Nested, ...]:
+    """The gradients of `convolution`. Derived by us.
+
+    dK_kl = correlate(x_l, dy_k), dc_k = sum_pq dy_k[p][q]; x_l[p + u][q + v] takes part in y_k[p][q] with the factor
+    K_kl[u][v], so dx_l is the sum over k of the full convolution of dy_k with K_kl.
+    """
+    dK = [[correlate(x_l, dy_k) for x_l in x] for dy_k in dy]
+    dc = [sum(map(sum, dy_k)) for dy_k in dy]
+    dx = each(lambda _: 0.0, x)
+    for dy_k, K_k in zip(dy, K, strict=True):
+        for dx_l, K_kl in zip(dx, K_k, strict=True):
+            for p, q in product(range(len(dy_k)), range(len(dy_k[0]))):
+                for u, v in product(range(len(K_kl)), range(len(K_kl[0]))):
+                    dx_l[p + u][q + v] += dy_k[p][q] * K_kl[u][v]
+    return dx, dK, dc
+
+
+def max_pool(x: Nested, size: int) -> Nested:
+    """The largest number of each window of size x size; windows do not overlap, what is left over is left out."""
+    y = [[[0.0] * (len(x_l[0]) // size) for _ in range(len(x_l) // size)] for x_l in x]
+    for y_l, x_l in zip(y, x, strict=True):
+        for r, s in product(range(len(y_l)), range(len(y_l[0]))):
+            p, q = _largest(x_l, r, s, size)
+            y_l[r][s] = x_l[p][q]
+    return y
+
+
+def max_pool_backward(dy: Nested, x: Nested, y: Nested, size: int) -> tuple[Nested]:
+    """Each dy goes to where its window was largest, to the first such place. Derived by us."""
+    dx = each(lambda _: 0.0, x)
+    for dx_l, x_l, dy_l in zip(dx, x, dy, strict=True):
+        for r, row in enumerate(dy_l):
+            for s, value in enumerate(row):
+                p, q = _largest(x_l, r, s, size)
+                dx_l[p][q] += value
+    return (dx,)
+
+
+def _largest(x: Nested, r: int, s: int, size: int) -> tuple[int, int]:
+    """Where window (r, s) of a channel is largest."""
+    places = product(range(r * size, (r + 1) * size), range(s * size, (s + 1) * size))
+    return max(places, key=lambda place: x[place[0]][place[1]])
+
+
+def reshape(x: Nested) -> Nested:
+    """Channels of rows as one column, row by row."""
+    return [[value] for x_l in x for row in x_l for value in row]
+
+
+def reshape_backward(dy: Nested, x: Nested, y: Nested) -> tuple[Nested]:
+    """The column as channels of rows again. Derived by us."""
+    values = iter(dy)
+    return (each(lambda _: next(values)[0], x),)
+
+
+def sigmoid(x: Nested) -> Nested:
+    """y = 1 / (1 + e^-x)."""
+    return each(lambda v: 1 / (1 + math.exp(-v)), x)
+
+
+def sigmoid_backward(dy: Nested, x: Nested, y: Nested) -> tuple[Nested]:
+    """dx = dy y (1 - y). Derived by us."""
+    return (each(lambda d, v: d * v * (1 - v), dy, y),)
+
+
+def tanh(x: Nested) -> Nested:
+    """y = tanh x."""
+    return each(math.tanh, x)
+
+
+def tanh_backward(dy: Nested, x: Nested, y: Nested) -> tuple[Nested]:
+    """dx = dy (1 - y^2). Derived by us."""
+    return (each(lambda d, v: d * (1 - v * v), dy, y),)
+
+
+def relu(x: Nested) -> Nested:
+    """y = max(0, x)."""
+    return each(lambda v: max(0.0, v), x)
+
+
+def relu_backward(dy: Nested, x: Nested, y: Nested) -> tuple[Nested]:
+    """dx = dy where x > 0, else 0. Derived by us."""
+    return (each(lambda d, v: d if v > 0 else 0.0, dy, x),)
+
+
+def softmax(x: Nested) -> Nested:
+    """y_i = e^x_i / sum_k e^x_k of a column; the largest x is subtracted first, which changes nothing."""
+    top = max(x_i[0] for x_i in x)
+    e = [math.exp(x_i[0] - top) for x_i in x]
+    return [[e_i / sum(e)] for e_i in e]
+
+
+def softmax_backward(dy: Nested, x: Nested, y: Nested) -> tuple[Nested]:
+    """dx_i = sum_j y_i ([i = j] - y_j) dy_j: a matrix, and so no `Activation` like the others. Derived by us."""
+    n = range(len(y))
+    return ([[sum(y[i][0] * ((i == j) - y[j][0]) * dy[j][0] for j in n)] for i in n],)
+
+
+def mse(y: Nested, t: Nested) -> float:
+    """1/n sum_i (y_i - t_i)^2."""
+    return float(sum((y_i[0] - t_i[0]) ** 2 for y_i, t_i in zip(y, t, strict=True)) / len(y))
+
+
+def mse_backward(y: Nested, t: Nested) -> Nested:
+    """dy_i = 2/n (y_i - t_i). Derived by us."""
+    return each(lambda y_i, t_i: 2 * (y_i - t_i) / len(y), y, t)
+
+
+def binary_cross_entropy(y: Nested, t: Nested) -> float:
+    """-1/n sum_i (t_i log y_i + (1 - t_i) log(1 - y_i)); ValueError where a unit is saturated, as log 0 is."""
+    return -float(sum(t_i[0] * math.log(y_i[0]) + (1 - t_i[0]) * math.log(1 - y_i[0])
+                      for y_i, t_i in zip(y, t, strict=True)) / len(y))
+
+
+def binary_cross_entropy_backward(y: Nested, t: Nested) -> Nested:
+    """dy_i = 1/n ((1 - t_i) / (1 - y_i) - t_i / y_i). Derived by us."""
+    return each(lambda y_i, t_i: ((1 - t_i) / (1 - y_i) - t_i / y_i) / len(y), y, t)
+
+
+BY_HAND: dict[str, tuple[Callable[..., Nested], Callable[..., tuple[Nested, ...]]]] = {
+    "dense": (dense, dense_backward), "convolution": (convolution, convolution_backward),
+    "max_pool": (max_pool, max_pool_backward), "reshape": (reshape, reshape_backward),
+    "sigmoid": (sigmoid, sigmoid_backward), "tanh": (tanh, tanh_backward), "relu": (relu, relu_backward),
+    "softmax": (softmax, softmax_backward)}
+"""kind of layer -> (x, parameters or settings) -> y, and (dy, x, y, the same) -> dx and the parameters' gradients."""
+LOSSES_BY_HAND: dict[str, tuple[Callable[[Nested, Nested], float], Callable[[Nested, Nested], Nested]]] = {
+    "mse": (mse, mse_backward), "bce": (binary_cross_entropy, binary_cross_entropy_backward)}
+
+
+# --- the same with derived gradients ------------------------------------------------------------------------------
+
+DERIVED: dict[str, Callable[..., Any]] = {
+    "dense": lambda x, W, b: x @ W.T + b.T, "convolution": F.conv2d, "max_pool": F.max_pool2d,
+    "reshape": lambda x: x.flatten(1), "sigmoid": tg.sigmoid, "tanh": tg.tanh, "relu": tg.relu,
+    "softmax": lambda x: tg.softmax(x, 1)}
+"""kind of layer -> the same in the library, whose examples are rows (or images) of a batch."""
+LOSSES: dict[str, Callable[..., Any]] = {"mse": F.mse_loss, "bce": F.binary_cross_entropy}
+
+
+# --- networks -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer: its kind, its settings, the shapes of its parameters by name, and the shape of what it returns."""
+
+    kind: str
+    shape: tuple[int, ...]
+    parameters: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    settings: tuple[int, ...] = ()
+
+    def arguments(self, parameters: Parameters) -> list[Any]:
+        """What it takes beside x."""
+        return [*(parameters[name] for name in self.parameters), *self.settings]
+
+
+Network: TypeAlias = Sequence[Layer]
+
+
+def network(shape: tuple[int, ...], *layers: str) -> list[Layer]:
+    """The layers that words describe, on images or columns of `shape`: "convolution 3 5", "max_pool 2", "dense 10".
+
+    These are 3 kernels of 5 x 5, windows of 2 x 2, and 10 outputs. Parameters are called K, c and W, b with the
+    number of the layer.
+    """
+    made: list[Layer] = []
+    for number, words in enumerate(layers, 1):
+        kind, *settings = words.split()
+        numbers = tuple(map(int, settings))
+        parameters: dict[str, tuple[int, ...]] = {}
+        if kind == "dense":
+            parameters = {f"W{number}": (numbers[0], shape[0]), f"b{number}": (numbers[0], 1)}
+            shape, numbers = (numbers[0], 1), ()
+        elif kind == "convolution":
+            kernels, size = numbers
+            parameters = {f"K{number}": (kernels, shape[0], size, size), f"c{number}": (kernels,)}
+            shape, numbers = (kernels, shape[1] - size + 1, shape[2] - size + 1), ()
+        elif kind == "max_pool":
+            shape = (shape[0], shape[1] // numbers[0], shape[2] // numbers[0])
+        elif kind == "reshape":
+            shape = (math.prod(shape), 1)
+        made.append(Layer(kind, shape, parameters, numbers))
+    return made
+
+
+def mlp(hidden: int = 40) -> list[Layer]:
+    """The dense network; the size of its hidden layer is ours."""
+    return network((784, 1), f"dense {hidden}", "tanh", "dense 10", "tanh")
+
+
+def cnn(pool: int | None, kernels: int = 5, hidden: int = 0, classes: int = 2) -> list[Layer]:
+    """CNN-full with windows of `pool`, or CNN-simple with None; `hidden` units between, or 0 for none."""
+    pooling = [f"max_pool {pool}"] if pool else []
+    between = [f"dense {hidden}", "sigmoid"] if hidden else []
+    return network((1, 28, 28), f"convolution {kernels} 5", "sigmoid", *pooling, "reshape", *between,
+                   f"dense {classes}", "sigmoid")
+
+
+def count(layers: Network) -> int:
+    """The number of parameters."""
+    return sum(math.prod(shape) for layer in layers for shape in layer.parameters.values())
+
+
+def initial_parameters(layers: Network, seed: int, scaled: bool = False) -> dict[str, NDArray[np.float64]]:
+    """N(0, 1), or N(0, 1/n) where n numbers enter a unit; of biases as well."""
+    random = np.random.default_rng(seed)
+    parameters = {}
+    for layer in layers:
+        entering = 1
+        for name, shape in layer.parameters.items():
+            entering = max(entering, math.prod(shape[1:]))  # of the weights, which come first
+            parameters[name] = random.standard_normal(shape) / (math.sqrt(entering) if scaled else 1)
+    return parameters
+
+
+def forward(layers: Network, parameters: Parameters, x: Nested) -> list[Nested]:
+    """[x, what each layer returns], by hand; parameters and x as nested lists."""
+    values = [x]
+    for layer in layers:
+        values.append(BY_HAND[layer.kind][0](values[-1], *layer.arguments(parameters)))
+    return values
+
+
+def backward(layers: Network, parameters: Parameters, values: list[Nested], t: Nested, loss: str
+             ) -> tuple[Parameters, list[Nested]]:
+    """The gradients of the parameters by name, and of x and of what each layer returns, by hand."""
+    gradients: Parameters = {}
+    deltas = [LOSSES_BY_HAND[loss][1](values[-1], t)]
+    for layer, x, y in zip(reversed(layers), values[-2::-1], values[::-1], strict=False):
+        dx, *found = BY_HAND[layer.kind][1](deltas[0], x, y, *layer.arguments(parameters))
+        gradients |= zip(layer.parameters, found, strict=True)
+        deltas.insert(0, dx)
+    return gradients, deltas
+
+
+def outputs(layers: Network, parameters: Parameters, x: Any) -> list[Any]:
+    """[x, what each layer returns] as Tensors, of a batch."""
+    values = [x]
+    for layer in layers:
+        values.append(DERIVED[layer.kind](values[-1], *layer.arguments(parameters)))
+    return values
+
+
+def hand_derived_gradients(layers: Network, parameters: Parameters, x: Any, t: Any, loss: str
+                           ) -> tuple[Parameters, list[Any]]:
+    """`forward`, then `backward`, for the arrays x (columns are (n, 1)) and t (classes, 1); gradients as arrays."""
+    lists = {name: value.tolist() for name, value in parameters.items()}
+    values = forward(layers, lists, x.tolist())
+    gradients, deltas = backward(layers, lists, values, t.tolist(), loss)
+    return {name: np.array(gradients[name]) for name in parameters}, [np.array(delta) for delta in deltas]
+
+
+def derived_gradients(layers: Network, parameters: Parameters, x: Any, t: Any, loss: str, device: str = "cpu"
+                      ) -> tuple[Parameters, list[Any]]:
+    """What `hand_derived_gradients` returns, derived by the library."""
+    tensors = {name: tg.tensor(value, device=device, requires_grad=True) for name, value in parameters.items()}
+    batch = tg.tensor(x.T if x.ndim == 2 else x[None], device=device, requires_grad=True)
+    values = outputs(layers, tensors, batch)
+    value = LOSSES[loss](values[-1], tg.tensor(t.T, device=device))
+    found = [g.cpu().numpy() for g in tg.autograd.grad(value, [*tensors.values(), *values])]
+    deltas = [g.T if g.ndim == 2 else g[0] for g in found[len(tensors):]]
+    return dict(zip(tensors, found, strict=False)), deltas
+
+
+# --- training -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Examples:
+    """Images (N, 1, 28, 28), or rows (N, 784), and targets (N, classes), float64 Tensors."""
+
+    x: Any
+    t: Any
+
+    @classmethod
+    def of(cls, images: Images, layers: Network, device: str) -> Examples:
+        """Images as a network takes them."""
+        x = images.pixels if layers[0].kind == "dense" else images.pixels.reshape(-1, 1, 28, 28)
+        t = (images.classes[:, None] == np.arange(layers[-1].shape[0])).astype(np.float64)
+        return cls(tg.tensor(x, device=device), tg.tensor(t, device=device))
+
+
+def zeros_and_ones(images: Images, each_class: int, seed: int) -> Images:
+    """The first images of 0 and of 1, in an order of their own."""
+    chosen = np.concatenate([np.flatnonzero(images.classes == digit)[:each_class] for digit in (0, 1)])
+    chosen = np.random.default_rng(seed).permutation(chosen)
+    return Images(images.pixels[chosen], images.classes[chosen])
+
+
+def stepper(layers: Network, tensors: Parameters, loss: str, learning_rate: float) -> Callable[[Any, Any], Any]:
+    """A function (x, t) that makes one step on a batch of one and returns the loss before it."""
+    optimizer = tg.optim.SGD(tensors.values(), lr=learning_rate)
+
+    def step(x: Any, t: Any) -> Any:
+        value = LOSSES[loss](outputs(layers, tensors, x)[-1], t)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+def stepper_by_hand(layers: Network, parameters: Parameters, loss: str, learning_rate: float
+                    ) -> Callable[[Nested, Nested], float]:
+    """The same with lists in the place of Tensors: what the report's program does."""
+    def step(x: Nested, t: Nested) -> float:
+        values = forward(layers, parameters, x)
+        gradients, _ = backward(layers, parameters, values, t, loss)
+        for name, gradient in gradients.items():
+            parameters[name] = each(lambda p, g: p - learning_rate * g, parameters[name], gradient)
+        return LOSSES_BY_HAND[loss][0](values[-1], t)
+
+    return step
+
+
+def tensors_of(parameters: Parameters, device: str) -> Parameters:
+    """The parameters as Tensors that require grad."""
+    return {name: tg.tensor(value, device=device, requires_grad=True) for name, value in parameters.items()}
+
+
+def train(layers: Network, images: Images, loss: str, learning_rate: float, epochs: int, seed: int = 0,
+          scaled: bool = False, device: str = "cpu") -> tuple[Parameters, list[float]]:
+    """The trained parameters, and the mean loss of the steps of each epoch, one image at a time, in the order given."""
+    tensors = tensors_of(initial_parameters(layers, seed, scaled), device)
+    data = Examples.of(images, layers, device)
+    pairs = [(data.x[i:i + 1], data.t[i:i + 1]) for i in range(len(images.classes))]
+    step = tg.capture(stepper(layers, tensors, loss, learning_rate))
+    losses = [sum(step(x, t).item() for x, t in pairs) / len(pairs) for _ in range(epochs)]
+    return tensors, losses
+
+
+def predicted(layers: Network, tensors: Parameters, images: Images, device: str) -> NDArray[np.int64]:
+    """The class of each image."""
+    x = Examples.of(images, layers, device).x
+    with tg.no_grad():
+        found = [outputs(layers, tensors, x[i:i + 500])[-1].argmax(1).cpu().numpy() for i in range(0, len(x), 500)]
+    return np.concatenate(found)
+
+
+def accuracy(layers: Network, tensors: Parameters, images: Images, device: str) -> float:
+    """Per cent of the images that are classified rightly."""
+    return float((predicted(layers, tensors, images, device) == images.classes).mean() * 100)
+
+
+# --- the experiments ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the report leaves open of its convolutional networks."""
+
+    kernels: int
+    hidden: int
+    learning_rate: float
+    scaled: bool
+    seed: int
+
+    def __str__(self) -> str:
+        return (f"{self.kernels} kernels, {self.hidden or 'no'} hidden, lr {self.learning_rate}, "
+                f"{'N(0, 1/n)' if self.scaled else 'N(0, 1)'}, seed {self.seed}")
+
+
+READINGS = [Reading(*settings) for settings in product((1, 5), (0, 100), (0.1, 0.01), (False, True), (0, 1))]
+
+
+def run(report: Report) -> int:
+    """All experiments; 0 if derived and hand-derived gradients agree."""
+    images, test = report.images(train=True), report.images(train=False)
+    wrong = check_gradients(report, images)
+    find_times(report, images)
+    find_two_classes(report, images, test)
+    find_dense(report, images, test)
+    find_ten_classes(report, images, test)
+    find_pooling(report, images, test)
+    return int(wrong)
+
+
+def check_gradients(report: Report, images: Images) -> bool:
+    """Each network in its full size on one image: every gradient by loops against the derived one; True if wrong."""
+    worst = 0.0
+    networks = {"mse": [mlp()], "bce": [cnn(None, hidden=20), cnn(2, hidden=20)]}
+    for loss, members in networks.items():
+        for layers in members:
+            data = Examples.of(images.first(1), layers, "cpu")
+            x = data.x.numpy().T if data.x.ndim == 2 else data.x.numpy()[0]
+            problem = (layers, initial_parameters(layers, 0, scaled=True), x, data.t.numpy().T, loss)
+            derived, by_hand = derived_gradients(*problem), hand_derived_gradients(*problem)
+            for one, other in zip([*derived[0].values(), *derived[1]], [*by_hand[0].values(), *by_hand[1]],
+                                  strict=True):
+                worst = max(worst, float(np.abs(one - other).max() / np.abs(other).max()))
+    report.find("forward and backward of the layers", "described, not printed", "loops over lists, float64, MLP and "
+                "both CNNs in full size", f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG")
+    return not worst <= 1e-10
+
+
+def find_times(report: Report, images: Images) -> None:
+    """A step of both CNNs in plain Python, eager and captured."""
+    seconds: dict[str, dict[str, float]] = {}
+    for hidden in (0, 20) if report.quick else (0, 100):
+        candidates: dict[str, Callable[[], object]] = {}
+        for name, layers in (("simple", cnn(None, hidden=hidden)), ("full", cnn(2, hidden=hidden))):
+            data = Examples.of(images.first(1), layers, report.device)
+            parameters = initial_parameters(layers, 0, scaled=True)
+            lists = {key: value.tolist() for key, value in parameters.items()}
+            x, t = data.x.cpu().numpy()[0].tolist(), data.t.cpu().numpy().T.tolist()
+            by_hand = stepper_by_hand(layers, lists, "bce", 0.01)
+            eager = stepper(layers, tensors_of(parameters, report.device), "bce", 0.01)
+            captured = tg.capture(stepper(layers, tensors_of(parameters, report.device), "bce", 0.01))
+            candidates[f"{name}, plain Python"] = partial(by_hand, x, t)
+            candidates[f"{name}, eager"] = partial(eager, data.x, data.t)
+            candidates[f"{name}, captured"] = partial(captured, data.x, data.t)
+        times = timing.measure(candidates, rounds=2 if report.quick else 7, device=report.device)
+        key = f"{hidden or 'no'} hidden"
+        seconds[key] = {name: time.best for name, time in times.items()}
+        for way in ("plain Python", "captured"):
+            simple, full = seconds[key][f"simple, {way}"], seconds[key][f"full, {way}"]
+            report.find("CNN-full is faster", "as it has 12 x 12 instead of 24 x 24 numbers",
+                        f"5 kernels, {hidden or 'no'} hidden units, a step in {way}",
+                        f"{full * 1e3:.2f} ms against {simple * 1e3:.2f} ms",
+                        f"{simple / full:.2f} times as fast" if full < simple else f"slower, by {full / simple:.2f}")
+        report.find("plain Python, eager, captured", "-", f"CNN-simple, 5 kernels, {hidden or 'no'} hidden units",
+                    ", ".join(f"{seconds[key][f'simple, {way}'] * 1e3:.2f} ms"
+                              for way in ("plain Python", "eager", "captured")),
+                    f"captured {seconds[key]['simple, eager'] / seconds[key]['simple, captured']:.1f} times as fast "
+                    f"as eager, {seconds[key]['simple, plain Python'] / seconds[key]['simple, captured']:.0f} times as "
+                    "fast as lists")
+    report.series["seconds of a step"] = seconds
+
+
+def find_two_classes(report: Report, images: Images, test: Images) -> None:
+    """CNN-simple and CNN-full on zeros and ones, in every reading: losses at the first and the last epoch."""
+    test = zeros_and_ones(test, len(test.classes), 0)
+    rows = []
+    for reading in READINGS[:2] if report.quick else READINGS:
+        chosen = zeros_and_ones(images, 10 if report.quick else 100, reading.seed)
+        row: dict[str, Any] = {"reading": str(reading)}
+        for name, pool in (("simple", None), ("full", 2)):
+            layers = cnn(pool, reading.kernels, reading.hidden)
+            with report.timed(f"CNN-{name}, two classes"):
+                tensors, losses = train(layers, chosen, "bce", reading.learning_rate, 3 if report.quick else EPOCHS,
+                                        reading.seed, reading.scaled, report.device)
+            row |= {f"{name} losses": [round(value, 6) for value in losses],
+                    f"{name} accuracy": accuracy(layers, tensors, test, report.device)}
+        rows.append(row)
+    report.series["two classes"] = rows
+    higher = [row["full losses"][0] > row["simple losses"][0] for row in rows]
+    lower = [row["full losses"][-1] < row["simple losses"][-1] for row in rows]
+    n = len(rows)
+    report.find("loss of the first epoch", "CNN-full's is larger", f"{n} readings and seeds",
+                f"larger in {sum(higher)} of {n}", "holds" if sum(higher) > 0.9 * n else "depends on the reading")
+    report.find("loss of the last epoch", "CNN-full's is smaller", f"{n} readings and seeds",
+                f"smaller in {sum(lower)} of {n}", "holds" if sum(lower) > 0.9 * n else "the exception"
+                if sum(lower) < n / 3 else "depends on the reading")
+    both = sum(one and other for one, other in zip(higher, lower, strict=True))
+    report.find("the curves cross", "larger at first, smaller at the end", f"{n} readings and seeds",
+                f"in {both} of {n}", "holds" if both > 0.9 * n else "not a rule")
+    scores = {name: [row[f"{name} accuracy"] for row in rows] for name in ("simple", "full")}
+    for name, values in scores.items():
+        report.find(f"CNN-{name}: predicted well", "no figure", f"{len(test.classes):,} test images of 0 and 1",
+                    f"{np.median(values):.2f} % right (median; {min(values):.2f} to {max(values):.2f})",
+                    "holds" if min(values) > 90 else "holds, but for some readings" if np.median(values) > 90
+                    else "DOES NOT HOLD")
+    simple, full = count(cnn(None, hidden=100)), count(cnn(2, hidden=100))
+    report.find("why it begins with a larger loss", "CNN-full is more complicated", "parameters, 5 kernels, 100 hidden",
+                f"{full:,} against {simple:,}", "it has a quarter of the parameters")
+    draw_losses(report, rows)
+
+
+def find_dense(report: Report, images: Images, test: Images) -> None:
+    """The MLP: what its published error says, and what the same network does with other weights and more epochs."""
+    right = sum(one == other for one, other in zip(PUBLISHED_PREDICTIONS, PUBLISHED_CLASSES, strict=True))
+    report.find("MLP: its 20 predictions", f"{right} of 20 right", "the first 20 test images of MNIST",
+                "other images" if report.quick else "the true classes agree"
+                if test.classes[:20].tolist() == [*PUBLISHED_CLASSES] else "OTHER IMAGES",
+                "no better than guessing")
+    layers, few = mlp(), images.first(100 if report.quick else 1000)
+    epochs, seeds = (2, range(1)) if report.quick else (EPOCHS, range(3))
+    n = f"{len(few.classes):,} images"
+    # reading: images, epochs, learning rate, N(0, 1/n) instead of N(0, 1), seeds; one change at a time
+    readings: dict[str, tuple[Images, int, float, bool, range]] = {
+        f"784-40-10, tanh, {n}, {epochs} epochs, lr 0.01, N(0, 1)": (few, epochs, 0.01, False, seeds),
+        f"{5 * epochs} epochs": (few, 5 * epochs, 0.01, False, seeds),
+        "lr 0.001": (few, epochs, 0.001, False, seeds),
+        "lr 0.1": (few, epochs, 0.1, False, seeds),
+        "N(0, 1/n)": (few, epochs, 0.01, True, seeds)}
+    if not report.quick:
+        readings["N(0, 1/n) and all 60,000 images, 5 epochs"] = (images, 5, 0.01, True, range(1))
+    published = {"784": f"{PUBLISHED_ERROR:.4f} after epoch 19", f"{5 * epochs} epochs": "the epochs were not enough",
+                 "N(0, 1/n)": "a dense network is not appropriate for images"}
+    curves: dict[str, Any] = {}
+    first = None
+    for reading, (chosen, count_of_epochs, rate, scaled, numbers) in readings.items():
+        results = []
+        for seed in numbers:
+            with report.timed("MLP"):
+                tensors, losses = train(layers, chosen, "mse", rate, count_of_epochs, seed, scaled, report.device)
+            with tg.no_grad():
+                last = outputs(layers, tensors, Examples.of(few, layers, report.device).x)[-1]
+            saturated = (last.abs() > 0.99).double().mean().item() * 100
+            results.append((losses[-1], accuracy(layers, tensors, test, report.device), saturated))
+            curves[f"{reading}, seed {seed}"] = {
+                "losses": losses, "test accuracy": results[-1][1], "saturated outputs": saturated}
+        errors, right_ones, ends = zip(*results, strict=True)
+        mean = float(np.mean(right_ones))
+        first = mean if first is None else first
+        report.find("MLP, MSE", next((text for key, text in published.items() if reading.startswith(key)), "-"),
+                    reading if reading.startswith("784") else f"the same, but {reading}",
+                    f"error {_range(errors, 3)}, {_range(right_ones, 1)} % right, {_range(ends, 0)} % of the outputs "
+                    "beyond 0.99", "an error near 1 is that of saturated outputs" if reading.startswith("784")
+                    else f"{mean - first:+.1f} points")
+    report.series["MLP"] = curves
+
+
+def find_ten_classes(report: Report, images: Images, test: Images) -> None:
+    """Dense and convolutional networks on the same images of all classes, with as many epochs and the same loss."""
+    networks = {"dense 784-40-10": network((784, 1), "dense 40", "sigmoid", "dense 10", "sigmoid"),
+                "CNN-simple": cnn(None, hidden=0, classes=10), "CNN-full": cnn(2, hidden=0, classes=10)}
+    few = images.first(60 if report.quick else 1000)
+    found = {}
+    for name, layers in networks.items():
+        results = []
+        for seed in range(1 if report.quick else 3):
+            with report.timed(f"ten classes, {name}"):
+                tensors, _ = train(layers, few, "bce", 0.5, 2 if report.quick else EPOCHS, seed, True, report.device)
+            results.append(accuracy(layers, tensors, test, report.device))
+        found[name] = results
+        report.find("a dense network is not appropriate", "needs a massive number of parameters",
+                    f"{name}, {count(layers):,} parameters, {len(few.classes):,} images of ten classes",
+                    f"{_range(results, 1)} % of the test images right",
+                    "-" if name == "dense 784-40-10" else
+                    f"{np.mean(results) - np.mean(found['dense 784-40-10']):+.1f} points with "
+                    f"{count(layers) / count(networks['dense 784-40-10']):.1f} times the parameters")
+    report.series["ten classes"] = found
+
+
+def find_pooling(report: Report, images: Images, test: Images) -> None:
+    """CNN-full with windows of 1 to 24: how much of the image may be pooled away."""
+    few, epochs = (images.first(60), 2) if report.quick else (images.first(1000), EPOCHS // 2)
+    found: dict[int, list[float]] = {}
+    trained: dict[int, Parameters] = {}
+    for size in (1, 2, 12) if report.quick else (1, 2, 3, 4, 6, 8, 12, 24):
+        layers = cnn(size, classes=10)
+        for seed in range(1 if report.quick else 2):
+            with report.timed("pooling"):
+                tensors, _ = train(layers, few, "bce", 0.5, epochs, seed, True, report.device)
+            found.setdefault(size, []).append(accuracy(layers, tensors, test, report.device))
+            trained.setdefault(size, tensors)
+    report.series["pooling"] = found
+    best = max(found, key=lambda size: np.mean(found[size]))
+    for size, values in found.items():
+        side = 24 // size
+        report.find("too large a kernel loses features", "so it was kept small",
+                    f"windows of {size} x {size}: {side} x {side} numbers of each kernel",
+                    f"{_range(values, 1)} % right", "the best" if size == best else
+                    f"{np.mean(values) - np.mean(found[best]):+.1f} points")
+    draw_pooling(report, found, trained, test)
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    """The smallest and the largest of some numbers."""
+    low, high = (f"{value:.{digits}f}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+# --- the figures --------------------------------------------------------------------------------------------------
+
+
+def draw_losses(report: Report, rows: list[dict[str, Any]]) -> None:
+    """Figure 1 of the report in every reading: the losses of both CNNs by epoch."""
+    if report.pictures is None:
+        return
+    from tinygrad_lite.pictures import BLUE, ORANGE, figure
+
+    shown = [row for row in rows if row["reading"].endswith("seed 0")]
+    columns = min(4, len(shown))
+    made = figure(3 * columns, 2.3 * -(-len(shown) // columns) + 0.8,
+                  "The report's figure 1 in the readings that it leaves open: the BCE of zeros and ones")
+    grid = made.subplots(-(-len(shown) // columns), columns, squeeze=False).ravel()
+    for axes, row in zip(grid, shown, strict=False):
+        epochs = range(1, len(row["simple losses"]) + 1)
+        axes.semilogy(epochs, row["simple losses"], color=BLUE, label="CNN-simple")
+        axes.semilogy(epochs, row["full losses"], color=ORANGE, label="CNN-full")
+        kernels, hidden, rate, weights, _ = row["reading"].replace("(0, ", "(0; ").split(", ")
+        axes.set_title(f"{kernels}, {hidden}\n{rate}, {weights.replace(';', ',')}", fontsize=8)
+        _tidy(axes)
+    for axes in grid[len(shown):]:
+        axes.set_axis_off()
+    grid[0].legend(frameon=False, fontsize=8)
+    report.picture("losses", made)
+
+
+def draw_pooling(report: Report, found: dict[int, list[float]], trained: dict[int, Parameters], test: Images) -> None:
+    """One digit behind the convolution and windows of growing size, and the accuracy that is left."""
+    if report.pictures is None:
+        return
+    from tinygrad_lite.pictures import BLUE, GREY, figure
+
+    made = figure(9.5, 5.2, "What max pooling leaves of a digit, and of the accuracy")
+    parts: Any = made.subfigures(2, 1, height_ratios=[1, 2])
+    above, below = parts
+    for axes, (size, tensors) in zip(above.subplots(1, len(found)), trained.items(), strict=True):
+        layers = cnn(size, classes=10)
+        with tg.no_grad():
+            pooled = outputs(layers, tensors, Examples.of(test.first(1), layers, report.device).x)[3]
+        maps = pooled[0].cpu().numpy()
+        axes.imshow(maps[np.argmax(maps.reshape(len(maps), -1).std(axis=1))], cmap="gray", interpolation="nearest")
+        axes.set_title(f"{size} x {size}", fontsize=9, color=GREY)
+        axes.set_axis_off()
+    axes = below.subplots()
+    sizes = [*found]
+    for values in zip(*found.values(), strict=True):
+        axes.plot(range(len(sizes)), values, "o", color=BLUE, markersize=4, alpha=0.6)
+    axes.plot(range(len(sizes)), [np.mean(found[size]) for size in sizes], color=BLUE)
+    axes.set_xticks(range(len(sizes)), [f"{size} x {size}" for size in sizes])
+    axes.set_xlabel("window of the max pooling behind 5 kernels of 5 x 5")
+    axes.set_ylabel("% of the test images right")
+    _tidy(axes)
+    report.picture("pooling", made)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
