@@ -672,7 +672,7 @@ def _summed(w: Algebra, x: Expr, axes: set[int], shapes: tuple[tuple[int, ...], 
     if not axes & wide:
         return _shaped(w, x, shapes)
     dims = (*sorted(axes & wide),)
-    dim = None if wide <= axes else dims[0] if len(dims) == 1 else dims
+    dim = None if wide <= axes and not shapes[0] else dims[0] if len(dims) == 1 else dims
     plain = w.apply(ops.sum, (x,), w.settings_of(ops.sum, dim=dim))
     kept = w.apply(ops.sum, (x,), w.settings_of(ops.sum, dim=dim, keepdim=True))
     return kept if tuple(map(np.shape, kept.values)) == shapes else _shaped(w, plain, shapes)
