@@ -341,12 +341,13 @@ def erf(input: Array) -> Array:
         exponent /= polynomial(x, _ERF_OF_DOUBLE[1])
         exponent *= x
         return np.copysign(np.expm1(-exponent), input)
-    x = np.clip(input.astype(dtypes.float32) if input.dtype == dtypes.float16 else input, -5.0, 5.0)
+    narrow = input.dtype == dtypes.float16
+    x = np.clip(input.astype(dtypes.float32) if narrow else input, -5.0, 5.0)
     square = x * x
     y = polynomial(square, _ERF_OF_SINGLE[0])
     y /= polynomial(square, _ERF_OF_SINGLE[1])
     y *= x
-    return np.tanh(y).astype(input.dtype, copy=False)
+    return np.tanh(y).astype(dtypes.float16) if narrow else np.tanh(y)
 
 
 @erf.vjp("input")
