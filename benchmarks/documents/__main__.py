@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import biswas, hai, kth, lab2, wang
+from . import beyond, biswas, hai, kth, lab2, wang
 from .report import PICTURES, RESULTS, Report
 
-DOCUMENTS = {"biswas": biswas, "hai": hai, "kth": kth, "lab2": lab2, "wang": wang}
+DOCUMENTS = {"beyond": beyond, "biswas": biswas, "hai": hai, "kth": kth, "lab2": lab2, "wang": wang}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
