@@ -64,6 +64,17 @@ def test_derivatives_of_the_picture(name: str) -> None:
     np.testing.assert_allclose(slope, ((f(x + h) - f(x - h)) / (2 * h)).numpy(), atol=1e-8)
 
 
+def test_samples() -> None:
+    """Row k shows images of k."""
+    digits, shown = Digits(), beyond.samples(3)
+    assert shown.shape == (280, 84)
+    for digit in range(10):
+        for column in range(3):
+            tile = shown[28 * digit:28 * digit + 28, 28 * column:28 * column + 28]
+            (found,) = np.flatnonzero((digits.images == tile).all(axis=(1, 2)))
+            assert digits.targets[found] == digit
+
+
 def test_numbers_of_parameters() -> None:
     """Those in the picture of the networks."""
     assert {name: parameters for name, (parameters, _) in beyond.NETWORKS.items()} == {

@@ -343,17 +343,22 @@ def draw_networks(report: Report) -> None:
     report.picture("networks", made)
 
 
+def samples(each: int = 14) -> NDArray[np.uint8]:
+    """One large image: a row of `each` samples of each digit that is embedded in the package, which are MNIST's."""
+    digits = Digits()
+    rows: list[NDArray[np.uint8]] = [np.hstack(digits.images[digits.targets == digit][:each]) for digit in range(10)]
+    return np.vstack(rows)
+
+
 def draw_digits(report: Report) -> None:
-    """A row of samples of each digit: those embedded in the package, which are MNIST's."""
+    """Sample digits."""
     if report.pictures is None:
         return
     from tinygrad_lite.pictures import figure, show
 
-    digits = Digits()
-    rows = [np.hstack(digits.images[digits.targets == digit][:14, 0]) for digit in range(10)]
     made = figure(7.5, 5.8, "What all the networks learn from: digits of MNIST")
     axes = made.subplots()
-    show(axes, np.vstack(rows))
+    show(axes, samples())
     axes.set_axis_off()
     report.picture("digits", made)
 
