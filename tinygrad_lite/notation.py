@@ -217,7 +217,7 @@ _OF_NUMBERS = (r"{input} \cdot {other}", PRODUCT, {"input": PREFIX, "other": PRE
 
 def setting(name: str, value: Any, e: Expr) -> str:
     """A setting in TeX; axes are the letters i, j, k of the indices along them, all axes are no letter."""
-    if name == "dim":
+    if name in ("dim", "dims"):
         axes = (value,) if isinstance(value, int) else tuple(value or ())
         ndim = len(next(e.children()).shape)
         if not ndim or len(axes) in (0, ndim):
@@ -225,8 +225,6 @@ def setting(name: str, value: Any, e: Expr) -> str:
         return ",".join(AXES[a % ndim] for a in axes if a % ndim < len(AXES))
     if name == "equation":
         return str(value).replace("->", r" \to ")
-    if name == "dims":
-        return ",".join(AXES[d] for d in sorted(d % len(e.shape) for d in np.atleast_1d(value)) if d < len(AXES))
     if name == "key":
         parts = [*value] if isinstance(value, tuple) else [value]
         if Ellipsis in parts:

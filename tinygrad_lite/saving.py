@@ -71,7 +71,7 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
     ...     tg.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, f"{folder}/a")
     ...     saved = tg.load(f"{folder}/a")
     >>> model.load_state_dict(saved["model"])
-    IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+    <All keys matched successfully>
     >>> saved["epoch"], saved["optimizer"]["param_groups"][0]["lr"]
     (3, 0.1)
     """

@@ -71,8 +71,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
         if target.shape != shape:
             raise ValueError(f"class probabilities must have the shape of input, {shape}; got {target.shape}")
         shifted -= np.log(total)
-        shifted *= turned(target) if turns else target
-        loss = -add_reduce(shifted, dim)
+        loss = -add_reduce(shifted * (turned(target) if turns else target), dim)  # of the wider dtype of the two
     else:
         if target.shape != expected:
             raise ValueError(f"class indices for input {shape} must have shape {expected}, got {target.shape}")
