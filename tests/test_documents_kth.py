@@ -329,10 +329,11 @@ def test_momentum_amounts_to_a_larger_learning_rate() -> None:
 
 def test_the_jump_is_found() -> None:
     """One class of ten that is read at last gives 8 points."""
-    recalls = [[50.0] * 10, [60.0] * 10, [70.0] * 7 + [0.0] + [70.0] * 2, [70.0] * 7 + [80.0] + [70.0] * 2]
+    asleep, awake = [70.0] * 7 + [0.0] + [70.0] * 2, [70.0] * 7 + [80.0] + [70.0] * 2
+    recalls = [[10.0] * 10, *[asleep] * kth.AWAKE, awake, awake]
     run = kth.Run([float(np.mean(r)) for r in recalls], recalls, [], {})
     epoch, c, share, gain = kth.largest_jump(run)
-    assert (epoch, c) == (3, 7)
+    assert (epoch, c) == (kth.AWAKE + 1, 7)
     assert share == pytest.approx(1)
     assert gain == pytest.approx(8)
 
