@@ -508,17 +508,18 @@ def find_times(report: Report, images: Images) -> None:
                                         partial(captured, data.x, data.t)), strict=True):
                 candidates[f"{name}, {way}"] = step
         times: dict[str, timing.Timing] = {}
-        for way, rounds in zip(ways, (5, 60, 60), strict=True):  # slow candidates get fewer
+        for way, rounds in zip(ways, (9, 99, 99), strict=True):  # slow candidates get fewer
             times |= timing.measure({name: step for name, step in candidates.items() if name.endswith(way)},
                                     rounds=2 if report.quick else rounds, device=report.device)
         reading = f"{kernels} kernel{'s' * (kernels > 1)}, {hidden or 'no'} hidden units"
-        best = seconds[reading] = {name: time.best for name, time in times.items()}
-        pairs = {way: (best[f"full, {way}"], best[f"simple, {way}"]) for way in ("plain Python", "captured")}
+        # Medians: on a machine shared with others the best round of one of them may have had it for itself.
+        typical = seconds[reading] = {name: time.median for name, time in times.items()}
+        pairs = {way: (typical[f"full, {way}"], typical[f"simple, {way}"]) for way in ("plain Python", "captured")}
         report.find("CNN-full is faster", "as it has 12 x 12 instead of 24 x 24 numbers", f"{reading}, a step",
                     "; ".join(f"{way} {full * 1e3:.2f} against {simple * 1e3:.2f} ms"
                               for way, (full, simple) in pairs.items()),
                     "; ".join(f"{way}: {simple / full:.2f} times as fast" for way, (full, simple) in pairs.items()))
-    plain, eager_time, captured_time = (best[f"simple, {way}"] for way in ways)
+    plain, eager_time, captured_time = (typical[f"simple, {way}"] for way in ways)
     report.find("what lists and capture make of it", "without libraries like NumPy", f"CNN-simple, {reading}",
                 f"lists {plain * 1e3:.1f} ms, eager {eager_time * 1e3:.2f} ms, captured {captured_time * 1e3:.2f} ms",
                 f"captured {eager_time / captured_time:.1f} times as fast as eager, {plain / captured_time:.0f} times "
