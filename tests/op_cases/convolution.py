@@ -87,7 +87,8 @@ def _(make: Maker) -> Arguments:
 @case("col2im", oracle=col2im)
 def _(make: Maker) -> Arguments:
     n, kernel, given = settings(make)
-    shape = (make.choose(1, 2, 0), make.choose(1, 2) * int(np.prod(kernel)), int(np.prod(given["size"])))
+    images, channels = make.choose((1, 1), (2, 1), (1, 2), (0, 1))
+    shape = (images, channels * int(np.prod(kernel)), int(np.prod(given["size"])))
     return {"input": make.numbers(shape), "output_size": n, "kernel_size": kernel, **given}
 
 

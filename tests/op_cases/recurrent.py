@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import assume
 
 from .drawing import Arguments, Array, Maker, case
 
@@ -57,8 +58,12 @@ def layer(make: Maker) -> tuple[int, int, int]:
 @case("rnn_layer", oracle=rnn_layer)
 def _(make: Maker) -> Arguments:
     steps, batch, width = layer(make)
-    return {"gates": make.numbers((steps, batch, width)), "weight": make.numbers((width, width)),
-            "state": make.numbers((batch, width)), "nonlinearity": make.choose("tanh", "relu")}  # fmt: skip
+    drawn = {"gates": make.numbers((steps, batch, width)), "weight": make.numbers((width, width)),
+             "state": make.numbers((batch, width)), "nonlinearity": make.choose("tanh", "relu")}  # fmt: skip
+    if drawn["nonlinearity"] == "relu":  # away from its kink
+        below, above = (rnn_layer(**{**drawn, "gates": drawn["gates"] + by}) for by in (-0.001, 0.001))
+        assume(np.array_equal(below > 0, above > 0))
+    return drawn
 
 
 @case("lstm_layer", oracle=lstm_layer)
