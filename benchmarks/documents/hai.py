@@ -678,13 +678,14 @@ def find_pooling(report: Report, images: Images, test: Images) -> None:
             found.setdefault(size, []).append(accuracy(layers, tensors, test, report.device))
             trained.setdefault(size, tensors)
     report.series["pooling"] = found
-    best = max(found, key=lambda size: np.mean(found[size]))
-    for size, values in found.items():
-        side = 24 // size
-        report.find("too large a kernel loses features", "so it was kept small",
-                    f"windows of {size} x {size}: {side} x {side} numbers of each kernel",
-                    f"{_range(values, 1)} % right", "the best" if size == best else
-                    f"{np.mean(values) - np.mean(found[best]):+.1f} points")
+    means = {size: float(np.mean(values)) for size, values in found.items()}
+    spread = max(max(values) - min(values) for values in found.values())
+    lost = {size: max(means.values()) - mean for size, mean in means.items() if max(means.values()) - mean > spread}
+    report.find("too large a kernel loses features", "so it was kept small",
+                f"CNN-full, {len(few.classes):,} images of ten classes, windows of {', '.join(map(str, found))}",
+                ", ".join(f"{mean:.1f}" for mean in means.values()) + " % right",
+                "; ".join(f"{size} x {size} loses {points:.1f} points" for size, points in lost.items())
+                + f"; otherwise within the spread of the seeds, {spread:.1f}")
     draw_pooling(report, found, trained, test)
 
 
