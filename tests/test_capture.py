@@ -977,3 +977,14 @@ def test_recordings_replays_and_audits_leave_nothing_to_the_cyclic_collector() -
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_an_op_that_writes_into_what_it_made_of_constants() -> None:
+    """softmax divides in place; of constants its exponentials are made once, and may not be divided again and again."""
+
+    @capture
+    def step(x: Any) -> Any:
+        return (tg.zeros(3, 4) * 2).softmax(1) + x
+
+    for i in range(5):
+        assert np.array_equal(step(tg.full((3, 4), float(i))).numpy(), np.full((3, 4), i + 0.25))

@@ -364,6 +364,8 @@ class Tracer:
 
     def copy(self, source: Any, target: Traced) -> Traced:
         """target[...] = source."""
+        if target.slot.root.kind == "constant":
+            raise NotTraceable
         source = bare(source)
         np.broadcast_to(example_of(source), target.shape)  # raises as NumPy would
         self.instructions.append(Instruction(np.copyto, (OUT, source), target.slot, elementwise=True))
@@ -382,7 +384,7 @@ class Tracer:
             if all(isinstance(x, Slot) and x.kind == "constant" for x in args):
                 return Traced(self, self.constant(example))
             target = self.buffer(example)
-        elif example.shape != target.shape or not np.can_cast(example.dtype, target.dtype, "same_kind"):
+        elif example.shape != target.shape or not np.can_cast(example.dtype, target.dtype, "same_kind") or target.slot.root.kind == "constant":
             raise NotTraceable
         same = _unchanged(ufunc, args)
         if same is not None and same.example.shape == target.shape and same.example.dtype == target.dtype:
