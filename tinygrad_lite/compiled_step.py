@@ -364,8 +364,7 @@ class Tracer:
 
     def copy(self, source: Any, target: Traced) -> Traced:
         """target[...] = source."""
-        if target.slot.root.kind == "constant":
-            raise NotTraceable
+        _check_writable(target)
         source = bare(source)
         np.broadcast_to(example_of(source), target.shape)  # raises as NumPy would
         self.instructions.append(Instruction(np.copyto, (OUT, source), target.slot, elementwise=True))
@@ -384,8 +383,9 @@ class Tracer:
             if all(isinstance(x, Slot) and x.kind == "constant" for x in args):
                 return Traced(self, self.constant(example))
             target = self.buffer(example)
-        elif example.shape != target.shape or not np.can_cast(example.dtype, target.dtype, "same_kind") or target.slot.root.kind == "constant":
+        elif example.shape != target.shape or not np.can_cast(example.dtype, target.dtype, "same_kind"):
             raise NotTraceable
+        _check_writable(target)
         same = _unchanged(ufunc, args)
         if same is not None and same.example.shape == target.shape and same.example.dtype == target.dtype:
             return self.copy(Traced(self, same), target)
@@ -797,6 +797,12 @@ class Returned:
     value: Value
     as_tensor: bool
     slot: Any = None
+
+
+def _check_writable(target: Traced) -> None:
+    """Refuse a write into what was made once, of constants: every replay would write there again."""
+    if target.slot.root.kind == "constant":
+        raise NotTraceable
 
 
 def compile_step(calls: Sequence[Call | LiveCall], inputs: Sequence[Value], constants: dict[Value, Any],
