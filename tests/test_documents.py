@@ -64,6 +64,30 @@ def digits(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return X[:, :count], Y[:, :count]
 
 
+@given(st.tuples(*[st.integers(1, 6)] * 4), st.integers(1, 5), seeds)
+def test_wang_without_vectorization(sizes: tuple[int, ...], m: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    X, Y = random.standard_normal((sizes[0], m)), np.eye(sizes[-1])[:, random.integers(0, sizes[-1], m)]
+    parameters = wang.initial_parameters(sizes, seed)
+    by_hand = wang.hand_derived_gradients(X, Y, parameters)
+    for other in (wang.gradients_one_by_one, wang.gradients_in_loops):
+        assert wang.largest_difference(other(X, Y, parameters), by_hand) < 1e-12
+
+
+def test_wang_bias_gradient_is_not_z() -> None:
+    """The text says that dL/dB is just equal to Z; the code sums dL/dZ, and that is right."""
+    X, Y = digits(20)
+    parameters = wang.initial_parameters()
+    tensors = {name: tg.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    A2 = wang.forward(X, parameters)[1]
+    wrong = wang.hand_derived_gradients(X, Y, parameters)
+    wrong["b3"] = (parameters["W3"] @ A2 + parameters["b3"]).mean(axis=1, keepdims=True)
+    inputs = tg.from_numpy(X), tg.from_numpy(Y)
+    found = tg.testing.compare_gradients(
+        lambda W1, b1, W2, b2, W3, b3: wang.loss(*inputs, W1, b1, W2, b2, W3, b3), tensors, wrong)
+    assert [entry.name for entry in found.entries if not entry.ok] == ["b3"]
+
+
 def test_wang_gradient_is_not_that_of_the_printed_cost() -> None:
     """It is that of the sum over the classes: ten times the cost, apart from its 1e-8."""
     X, Y = digits(50)

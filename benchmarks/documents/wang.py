@@ -14,6 +14,7 @@ What the post leaves open or contradicts, and what this module shows:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -129,6 +130,40 @@ def hand_derived_gradients(X: Array, Y: Array, parameters: Parameters) -> Parame
     return backward(X, Y, forward(X, parameters), parameters)
 
 
+def gradients_one_by_one(X: Array, Y: Array, parameters: Parameters) -> Parameters:
+    """The same without the vectorization that the post recommends: one example after the other, in NumPy."""
+    m = X.shape[1]
+    total = {name: np.zeros_like(value) for name, value in parameters.items()}
+    for i in range(m):
+        for name, gradient in hand_derived_gradients(X[:, i : i + 1], Y[:, i : i + 1], parameters).items():
+            total[name] += gradient / m
+    return total
+
+
+def gradients_in_loops(X: Array, Y: Array, parameters: Parameters) -> Parameters:
+    """The same in Python's own loops over every number: what the post calls using for loops."""
+    W = {name: value.tolist() for name, value in parameters.items()}
+    m = X.shape[1]
+    total = {name: np.zeros_like(value).tolist() for name, value in parameters.items()}
+    for x, y in zip(X.T.tolist(), Y.T.tolist(), strict=True):
+        A = [x]
+        for layer in (1, 2, 3):
+            Z = [sum(w * a for w, a in zip(row, A[-1], strict=True)) + b[0]
+                 for row, b in zip(W[f"W{layer}"], W[f"b{layer}"], strict=True)]
+            e = [math.exp(z - max(Z)) for z in Z]
+            A.append([math.tanh(z) for z in Z] if layer < 3 else [v / sum(e) for v in e])
+        dZ = [a - t for a, t in zip(A[3], y, strict=True)]
+        for layer in (3, 2, 1):
+            for row, b, d in zip(total[f"W{layer}"], total[f"b{layer}"], dZ, strict=True):
+                b[0] += d / m
+                for j, a in enumerate(A[layer - 1]):
+                    row[j] += d * a / m
+            if layer > 1:
+                dZ = [sum(row[j] * d for row, d in zip(W[f"W{layer}"], dZ, strict=True)) * (1 - a * a)
+                      for j, a in enumerate(A[layer - 1])]
+    return {name: np.array(value) for name, value in total.items()}
+
+
 # --- the same with derived gradients ------------------------------------------------------------------------------
 
 
@@ -197,6 +232,7 @@ def run_quick(report: Report) -> int:
     print(f"wang on the {X.shape[1]:,} embedded digits (nothing published to compare with), lr 0.5\n")
     print(timing.table(["iteration", "cost", "accuracy", "derived - by hand"], rows))
     find_difference(report, worst)
+    compare_vectorization(report, X[:, :100], Y[:, :100])
     return int(worst > 1e-10)
 
 
@@ -252,8 +288,27 @@ def run_published(report: Report) -> int:
     report.find("printed cost and gradient", "the gradient of the printed cost", "loss over cost, end of training",
                 f"{differentiated / cost:.4f}", "the cost is a tenth of the loss that is differentiated")
     find_difference(report, worst)
+    compare_vectorization(report, X[:, :5000], Y[:, :5000])
     print(f"\nDISAGREES: {', '.join(failures)}" if failures else "\nall lines agree in every printed digit")
     return int(bool(failures))
+
+
+def compare_vectorization(report: Report, X: Array, Y: Array) -> None:
+    """The time of one gradient: Python's loops, NumPy example by example, matrices, and derived."""
+    parameters = initial_parameters((X.shape[0], *SIZES[1:]))
+
+    def per_example(gradient: Gradient, m: int, rounds: int) -> float:
+        """Microseconds for each of m examples."""
+        timed = timing.measure({"": lambda: gradient(X[:, :m], Y[:, :m], parameters)}, rounds=rounds)
+        return timed[""].best / m * 1e6
+
+    m = X.shape[1]
+    loops, one_by_one = per_example(gradients_in_loops, 20, 1), per_example(gradients_one_by_one, m, 1)
+    matrices, derived = per_example(hand_derived_gradients, m, 5), per_example(derived_gradients, m, 5)
+    report.find("vectorization", "often 10 times faster, and more with more data",
+                "an example's part of a gradient: loops over numbers, NumPy example by example, matrices, derived",
+                f"{loops:.0f}, {one_by_one:.1f}, {matrices:.1f}, {derived:.1f} us",
+                f"{loops / matrices:.0f} times as fast as loops, {one_by_one / matrices:.0f} times as one by one")
 
 
 def find_difference(report: Report, worst: float) -> None:
