@@ -39,6 +39,7 @@ SPELLINGS: dict[Op, str] = {f.op: spelling for f, spelling in (
     (ops.amin, "np.min(input, axis=dim, keepdims=keepdim)"),
     (ops.argmax, "np.argmax(input, axis=dim, keepdims=keepdim)"),
     (ops.argmin, "np.argmin(input, axis=dim, keepdims=keepdim)"),
+    (ops.cat, "np.concatenate(tensors, axis=dim)"),
     (ops.clone, "np.copy(input)"),
     (ops.contract, "np.einsum(equation, *operands, optimize=True)"),
     (ops.expand, "np.broadcast_to(input, shape)"),

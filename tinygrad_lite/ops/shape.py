@@ -56,13 +56,15 @@ def _(g, dims):
 
 @op(tex=r"[{tensors}]")
 def cat(tensors: Sequence[Array], dim: int = 0) -> Array:
-    """Arrays joined along an existing axis; all other sizes must agree."""
-    return np.concatenate(tensors, dim)
+    """Arrays joined along an existing axis; all other sizes must agree, but an empty vector counts as nothing."""
+    return np.concatenate([t for t in tensors if getattr(t, "shape", ()) != (0,)] or tensors, dim)
 
 
 @cat.vjp("tensors")
 def _(g, position, tensors_shape, dim):
-    start = sum(shape[dim] for shape in tensors_shape[:position])
+    if tensors_shape[position] == (0,):
+        return reshape(g[:0], (0,))
+    start = sum(shape[dim] for shape in tensors_shape[:position] if shape != (0,))
     return g[along(dim, slice(start, start + tensors_shape[position][dim]))]
 
 
