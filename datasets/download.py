@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,14 +27,23 @@ A_DAY: Final = 24 * 60 * 60
 
 @contextmanager
 def workplace(folder: Path) -> Iterator[Path]:
-    """A temporary folder inside `folder` (made if need be): on the same disk, so that moving out is a rename."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for stray in folder.glob(".download-*"):
-        # Left by a process that was killed. A younger one may be in use by another process.
-        if time.time() - stray.stat().st_mtime > A_DAY:
-            shutil.rmtree(stray, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
-        yield Path(temporary)
+    """A temporary folder inside `folder`: on the same disk, so that moving out is a rename.
+
+    `folder` is made if need be, and removed again if nothing came into it.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stray in folder.glob(".download-*"):
+            # Left by a process that was killed. A younger one may be in use by another process.
+            if time.time() - stray.stat().st_mtime > A_DAY:
+                shutil.rmtree(stray, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+            yield Path(temporary)
+    finally:
+        with suppress(OSError):  # the first that holds something
+            for path in made:
+                path.rmdir()
 
 
 def download(urls: Sequence[str], target: Path, check: Callable[[Path], object]) -> None:

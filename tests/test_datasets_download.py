@@ -110,7 +110,21 @@ def test_without_a_network_it_says_what_to_do(tmp_path: Path) -> None:
     message = str(caught.value)
     for part in (f"MNIST needs {IMAGES}, {LABELS}", str(tmp_path / "mnist"), "TINYGRAD_LITE_DATA", url, "Digits"):
         assert part in message
-    assert not names(tmp_path / "mnist")
+    assert not names(tmp_path)
+
+
+def test_a_failure_leaves_no_folder_that_it_made(tmp_path: Path) -> None:
+    with serving({}) as server:
+        (tmp_path / "there").mkdir()
+        for root in (tmp_path / "new" / "deep", tmp_path / "there"):
+            with pytest.raises(ConnectionError):
+                mnist_of(TOY, server.url)(root, train=False)
+            assert names(tmp_path) == {"there"}
+            assert not names(tmp_path / "there")
+        (tmp_path / "there" / "mnist").mkdir()  # what was there before stays, even if it is empty
+        with pytest.raises(ConnectionError):
+            mnist_of(TOY, server.url)(tmp_path / "there", train=False)
+    assert names(tmp_path / "there") == {"mnist"}
 
 
 @pytest.mark.parametrize("dataset", [MNIST, FashionMNIST, CIFAR10])
@@ -167,7 +181,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
         mnist_of(TOY)(tmp_path, train=False)
-    assert not names(tmp_path / "mnist")
+    assert not names(tmp_path)
 
 
 def test_a_file_that_another_process_is_reading_is_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +301,7 @@ def test_a_wrong_archive_or_member_is_refused(tmp_path: Path) -> None:
     with serving({CIFAR10.archive: archive}) as server:
         with pytest.raises(ConnectionError, match=r"cifar-10-binary.tar.gz: expected content with sha256"):
             cifar_of(CIFAR, ARCHIVE, server.url)(tmp_path)
-        assert not names(tmp_path / "cifar-10-batches-bin")
+        assert not names(tmp_path)
         with pytest.raises(ValueError, match=r"test_batch.bin: expected content with sha256"):
             cifar_of(CIFAR, archive, server.url)(tmp_path, train=False)
     assert names(tmp_path / "cifar-10-batches-bin") == set(list(CIFAR)[:5])  # the whole ones
