@@ -66,12 +66,22 @@ def test_dense_network_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert runs.settings_of(folder) == replace(PRESETS["mlp"], epochs=10, out=tmp_path)
 
 
-def test_convolutional_network_is_the_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    printed, folder = run(capsys, tmp_path, "--epochs", "1")
+def test_the_default_is_a_convolutional_network_with_97_percent(tmp_path: Path,
+                                                                capsys: pytest.CaptureFixture[str]) -> None:
+    """What README.md promises (97.9 % and more), with a margin for the rounding of another machine."""
+    printed, folder = run(capsys, tmp_path)
     assert "Conv2d(1, 16, kernel_size=(5, 5)" in printed
-    assert records(folder)[-1]["test_accuracy"] >= 0.75
+    assert len(records(folder)) == PRESETS["cnn"].epochs
+    assert records(folder)[-1]["test_accuracy"] >= 0.97
     assert (folder / "mistakes.png").stat().st_size > 10_000
     assert re.search(r"= (max|relu)\(.*z1", (folder / "derivation.txt").read_text())
+
+
+@pytest.mark.skipif(not os.environ.get("TINYGRAD_LITE_DATA"), reason="TINYGRAD_LITE_DATA names no folder with MNIST")
+def test_a_dense_network_reads_mnist_with_98_percent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, folder = run(capsys, tmp_path, "--dataset", "mnist", "--model", "mlp", "--schedule", "cosine", "--epochs", "10",
+                    "--no-pictures")
+    assert records(folder)[-1]["test_accuracy"] > 0.98
 
 
 def test_single_neuron_tells_one_digit_from_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,6 +143,68 @@ def test_network_of_any_size() -> None:
         training.network(Settings(channels=((8, 1),) * 3, kernel=3), (1, 4, 4), 10)
     with pytest.raises(ValueError, match="kernels of 29 x 29 are larger than images of 28 x 28"):
         training.network(Settings(kernel=29), (1, 28, 28), 10)
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("hidden", [(20,), (20, 30)])
+def test_dropout_of_the_settings_is_that_of_every_hidden_layer(model: str, hidden: tuple[int, ...]) -> None:
+    def dropped(p: float) -> list[float]:
+        settings = Settings(model=model, hidden=hidden, dropout=p)
+        return [layer.p for layer in training.network(settings, (1, 28, 28), 10) if isinstance(layer, nn.Dropout)]
+
+    assert dropped(0.5) == [0.5] * len(hidden)
+    assert dropped(0.25) == [0.25] * len(hidden)
+    assert dropped(0) == []
+
+
+def images_of(settings: Settings, train: bool) -> Any:
+    """The first images as the network gets them."""
+    tg.manual_seed(0)
+    return training.dataset(settings, train=train).batch(slice(0, 100))[0]
+
+
+def shifted(image: Any, down: int, right: int) -> Any:
+    """A square image moved by at most two pixels, zeros where it came from."""
+    size = image.shape[-1]
+    wide = np.pad(image, ((0, 0), (2, 2), (2, 2)))
+    return wide[:, 2 - down:2 - down + size, 2 - right:2 - right + size]
+
+
+PLAIN = Settings(shift=0)
+WAYS = [(down, right) for down in range(-2, 3) for right in range(-2, 3)]
+
+
+def test_training_images_are_shifted_and_test_images_are_not() -> None:
+    plain, moved = images_of(PLAIN, train=True), images_of(replace(PLAIN, shift=2), train=True)
+    found = [[way for way in WAYS if np.array_equal(shifted(before, *way), after)]
+             for before, after in zip(plain, moved, strict=True)]
+    assert all(found)  # each by at most two pixels
+    assert len({way for (way, *_) in found}) > 15  # in all directions, each image by itself
+    assert np.array_equal(images_of(replace(PLAIN, shift=2), train=False), images_of(PLAIN, train=False))
+
+
+def test_training_images_are_flipped_and_test_images_are_not() -> None:
+    plain, changed = images_of(PLAIN, train=True), images_of(replace(PLAIN, flip=True), train=True)
+    flipped = [np.array_equal(before[:, :, ::-1], after) for before, after in zip(plain, changed, strict=True)]
+    same = [np.array_equal(before, after) for before, after in zip(plain, changed, strict=True)]
+    assert np.logical_or(flipped, same).all()
+    assert 30 < sum(flipped) < 70
+    assert np.array_equal(images_of(replace(PLAIN, flip=True), train=False), images_of(PLAIN, train=False))
+
+
+def test_shift_and_flip_together() -> None:
+    plain, changed = images_of(PLAIN, train=True), images_of(replace(PLAIN, shift=2, flip=True), train=True)
+
+    def moved(before: Any, after: Any) -> bool:
+        return any(np.array_equal(shifted(before, *way), after) for way in WAYS)
+
+    pairs = list(zip(plain, changed, strict=True))
+    unflipped = [moved(before, after) for before, after in pairs]
+    flipped = [moved(before[:, :, ::-1], after) for before, after in pairs]
+    assert np.logical_or(flipped, unflipped).all()
+    assert sum(flipped) > 30
+    assert sum(unflipped) > 30
+    assert sum(map(np.array_equal, plain, changed)) < 10  # nearly all are moved as well
 
 
 # --- interruption and resuming ----------------------------------------------------------------------------------------
