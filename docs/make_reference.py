@@ -115,10 +115,15 @@ def escaped(prose: str) -> str:
 OPS = """
 An op is a function on arrays and, for each operand, a function that turns the gradient `g` of its result into the
 operand's: its VJP. `y` is the result, `<operand>_shape` the shape of an operand. Sums over broadcast axes and casts
-back are the walk's work. A fused op has a definition in other ops, which is what explanations show.
+back are the walk's work. An op's equation stands above its description, or in its first sentences. A fused
+op has a definition in other ops, which is what explanations show.
 
 This page is made from the code by `make reference`.
 """.strip()
+
+
+# A template that only names the op (or its operand) is no equation: the docstring gives that.
+NAME_ONLY = re.compile(r"\{\w+\}|(\\arg|\\log)?\\operatorname\{\{[^{}]*\}\}(\^\\top)?(_\{\{\{\w+\}\}\})?\(.*\)")
 
 
 # --- ops --------------------------------------------------------------------------------------------------------------
@@ -138,7 +143,7 @@ def ops_page() -> str:
 def op_entry(op: Op) -> str:
     """The entry of one op."""
     parts = [f"### `{op.name}{signature(op.forward)}`"]
-    if op.tex is not None:
+    if op.tex is not None and not NAME_ONLY.fullmatch(op.tex):
         names = {n: rf"\mathit{{{n.replace('_', chr(92) + '_')}}}" for n in (*op.operands, *op.settings)}
         parts.append(f"$${op.tex.format(**names)}$$")
     parts.append(markdown(inspect.getdoc(op.forward) or ""))

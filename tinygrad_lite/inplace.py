@@ -25,7 +25,10 @@ T = TypeVar("T", bound=graph.Tensor)
 
 @op(tex=r"\operatorname{{put}}({input}, {values})", promotion="none")
 def view_put(input: Array, values: Array, path: Path) -> Array:
-    """`input` with `values` in the place that a view of it covers."""
+    """`input` with `values` in the place that a view of it covers: y[view] = values.
+
+    Shapes: values broadcast to the shape of the view; result that of input.
+    """
     result = input.copy()
     part = follow(path, result)
     if graph.owner_of(part) is result:

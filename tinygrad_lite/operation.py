@@ -270,7 +270,7 @@ def _first_call(*args, **kwargs):  # type: ignore[no-untyped-def]
 
 @op(tex=r"{input}", promotion="none")
 def to_dtype(input: Array, dtype: Any) -> Array:
-    """`input` in another dtype.  Its gradient comes back in the dtype of `input` (the walk sees to that)."""
+    """y = input, in another dtype.  Its gradient comes back in the dtype of `input` (the walk sees to that)."""
     return input.astype(dtype)
 
 

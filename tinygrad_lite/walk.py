@@ -36,8 +36,11 @@ def total(input: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 @op(tex=r"{input}", promotion="none", view=True)
 def expand(input: Array, shape: Any) -> Array:
-    """`input` broadcast to `shape`; -1 keeps a size.  No memory is copied.
+    """`input` broadcast to `shape`: y_ij = x_0j along a new axis, or one of size 1.
 
+    -1 keeps a size.  No memory is copied.
+
+    Shapes: input of sizes that are 1, missing in front, or those of `shape`; result `shape`.
     Raises ValueError where the shapes do not fit, RuntimeError for a -1 where `input` has no axis.
 
     >>> import tinygrad_lite as tg
@@ -60,7 +63,12 @@ def _(g: Array) -> Array:
 
 @op(tex=r"\sum {input}", promotion="none")
 def sum_to(input: Array, shape: Any) -> Array:
-    """The transpose of `expand`: `input` summed over the axes along which `shape` was broadcast to it."""
+    """The transpose of `expand`: `input` summed over the axes along which `shape` was broadcast to it:
+
+    y_0j = sum over i of x_ij.
+
+    Shapes: input of a shape that `shape` broadcasts to; result `shape`.
+    """
     lead = input.ndim - len(shape)
     if lead:  # each bias comes by here at each step: 1 us; np.sum of all axes and a reshape took 4.4
         alone = lead == 1 and len(input) == 1
@@ -78,7 +86,7 @@ def _(g: Array, input_shape: Any) -> Array:
 
 @op(tex=r"{input}", promotion="none")
 def clone(input: Array) -> Array:
-    """A copy of `input` in memory of its own; the gradient passes through."""
+    """y = input, a copy in memory of its own; the gradient passes through."""
     return input.copy()
 
 

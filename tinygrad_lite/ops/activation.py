@@ -137,7 +137,7 @@ def _(g, input, beta, threshold):
 
 @op(tex=r"\operatorname{{hardtanh}}({input})")
 def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
-    """`input` limited to [min_val, max_val]; unlike that of `clamp` the derivative at the bounds is 0, as in PyTorch.
+    """min(max(input, min_val), max_val); unlike that of `clamp` the derivative at the bounds is 0, as in PyTorch.
 
     Raises ValueError unless min_val <= max_val.
     """
@@ -154,7 +154,10 @@ def _(g, input, min_val, max_val):
 @op(tex=r"\operatorname{{softmax}}({input})", promotion="float")
 @in_float32
 def softmax(input: Array, dim: int = -1) -> Array:
-    """e ** input / sum(e ** input) along `dim`, without overflow."""
+    """e ** input / sum(e ** input) along `dim`, without overflow.
+
+    Shapes: result that of input.
+    """
     axis = numpy_axis(dim, input.ndim)
     if has_short_rows(input, axis):
         return turned_back(softmax(turned(input), 0), input.shape)
@@ -177,7 +180,10 @@ def _(g, y, dim):
 @op(tex=r"\log\operatorname{{softmax}}({input})", promotion="float")
 @in_float32
 def log_softmax(input: Array, dim: int = -1) -> Array:
-    """input - log(sum(e ** input)) along `dim`, without overflow."""
+    """input - log(sum(e ** input)) along `dim`, without overflow.
+
+    Shapes: result that of input.
+    """
     axis = numpy_axis(dim, input.ndim)
     if not input.size:  # the logarithm of a sum of nothing would warn
         return input

@@ -106,9 +106,11 @@ def blocks(count: int, each: int, like: Array) -> Iterator[slice]:
 
 @op(tex=r"\operatorname{{im2col}}({input})", promotion="none")
 def im2col(input: Array, kernel_size: Sizes, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Array:
-    """The windows of `input` (N, C, *) as columns, of shape (N, C * prod(kernel_size), prod(size)).
+    """The windows of `input` as columns:
 
     y[n, (c, j), p] = input[n, c, p * stride + j * dilation - padding], and 0 outside.
+
+    Shapes: input (N, C, *); result (N, C * prod(kernel_size), prod(size)).
     """
     n, c = input.shape[:2]
     steps = plan(input.shape[2:], kernel_size, size, stride, padding, dilation)
@@ -125,9 +127,11 @@ def _(g, input_shape, kernel_size, size, stride, padding, dilation):
 @in_float32
 def col2im(input: Array, output_size: Sizes, kernel_size: Sizes, size: Sizes, stride: Sizes, padding: Sizes,
            dilation: Sizes) -> Array:
-    """The transpose of `im2col`: columns (N, C * prod(kernel_size), prod(size)) added up where their windows were.
+    """The transpose of `im2col`: columns added up where their windows were:
 
-    The result has shape (N, C, *output_size).
+    y[n, c, q] = sum of input[n, (c, j), p] over the p, j with q = p * stride + j * dilation - padding.
+
+    Shapes: input (N, C * prod(kernel_size), prod(size)); result (N, C, *output_size).
     """
     n, c = input.shape[0], input.shape[1] // math.prod(kernel_size)
     steps = plan(output_size, kernel_size, size, stride, padding, dilation)

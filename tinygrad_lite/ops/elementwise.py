@@ -130,7 +130,10 @@ def _(g, input):
 
 @op(tex=r"\operatorname{{sign}}({input})")
 def sign(input: Array) -> Array:
-    """-1, 0 or 1, and 0 for nan (NumPy: nan), so that abs lets no gradient through there; its derivative is 0."""
+    """input / |input|, which is -1 or 1, and 0 at 0; its derivative is 0.
+
+    It is 0 for nan, too (NumPy: nan), so that abs lets no gradient through there.
+    """
     return (np.greater(input, 0).astype(dtypes.int8) - np.less(input, 0)).astype(input.dtype)
 
 
@@ -221,7 +224,7 @@ def _(g, input, other):
 
 @op(tex=r"\max({input}, {other})")
 def maximum(input: Array, other: Array) -> Array:
-    """The larger of two, elementwise; where they are equal each gets half of the gradient."""
+    """max(input, other), the larger of the two, elementwise; where they are equal each gets half of the gradient."""
     return at_least(input, other)
 
 
@@ -237,7 +240,7 @@ def _(g, input, other):
 
 @op(tex=r"\min({input}, {other})")
 def minimum(input: Array, other: Array) -> Array:
-    """The smaller of two, elementwise; where they are equal each gets half of the gradient."""
+    """min(input, other), the smaller of the two, elementwise; where they are equal each gets half of the gradient."""
     return at_most(input, other)
 
 
@@ -258,7 +261,9 @@ def _winners(g, winner, loser):
 
 @op(tex=r"\operatorname{{clamp}}({input}, {min}, {max})")
 def clamp(input: Array, min: Array | None = None, max: Array | None = None) -> Array:
-    """`input` limited to [min, max]; None leaves a side open.  At a bound the gradient passes to `input`.
+    """min(max(input, `min`), `max`), `input` limited to [min, max]; None leaves a side open.
+
+    At a bound the gradient passes to `input`.
 
     Raises ValueError if both bounds are None.
     """

@@ -96,7 +96,7 @@ def _(g, y):
 
 @op(tex=r"\log {input}", promotion="float")
 def log(input: Array) -> Array:
-    """The natural logarithm."""
+    """The natural logarithm: e ** y = input."""
     return np.log(input)
 
 
@@ -118,7 +118,7 @@ def _(g, input):
 
 @op(tex=r"\log_2 {input}", promotion="float")
 def log2(input: Array) -> Array:
-    """The logarithm to base 2."""
+    """The logarithm to base 2: 2 ** y = input."""
     return np.log2(input)
 
 
@@ -129,7 +129,7 @@ def _(g, input):
 
 @op(tex=r"\log_{{10}} {input}", promotion="float")
 def log10(input: Array) -> Array:
-    """The logarithm to base 10."""
+    """The logarithm to base 10: 10 ** y = input."""
     return np.log10(input)
 
 
@@ -140,7 +140,7 @@ def _(g, input):
 
 @op(tex=r"\sqrt{{{input}}}", promotion="float")
 def sqrt(input: Array) -> Array:
-    """The square root."""
+    """The square root: y ** 2 = input, y >= 0."""
     return np.sqrt(input)
 
 
@@ -173,7 +173,7 @@ def _(g, y):
 
 @op(tex=r"\sin {input}", promotion="float")
 def sin(input: Array) -> Array:
-    """The sine."""
+    """The sine, sin(input), of an angle in radians."""
     return np.sin(input)
 
 
@@ -184,7 +184,7 @@ def _(g, input):
 
 @op(tex=r"\cos {input}", promotion="float")
 def cos(input: Array) -> Array:
-    """The cosine."""
+    """The cosine, cos(input), of an angle in radians."""
     return np.cos(input)
 
 
@@ -195,7 +195,7 @@ def _(g, input):
 
 @op(tex=r"\tan {input}", promotion="float")
 def tan(input: Array) -> Array:
-    """The tangent."""
+    """The tangent, sin(input) / cos(input), of an angle in radians."""
     return np.tan(input)
 
 
@@ -294,7 +294,7 @@ def _(g, input):
 
 @op(tex=r"\tanh({input})", promotion="float")
 def tanh(input: Array) -> Array:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, (e ** input - e ** -input) / (e ** input + e ** -input)."""
     return np.tanh(input)
 
 

@@ -24,7 +24,10 @@ Key = Any
 
 @op(tex=r"{input}[{key}]", promotion="none", view=True)
 def getitem(input: Array, key: Key) -> Array:
-    """input[key] for a basic key: integers, slices, None, Ellipsis."""
+    """input[key] for a basic key: integers, slices, None, Ellipsis.
+
+    Shapes: input (n, ...); result (...) for an integer, (stop - start, ...) for a slice, (1, n, ...) for None.
+    """
     return input[key]
 
 
@@ -35,7 +38,10 @@ def _(g, input_shape, key):
 
 @op(tex=r"\operatorname{{put}}({input}, [{key}])", promotion="none")
 def slice_backward(input: Array, shape: tuple[int, ...], key: Key) -> Array:
-    """The transpose of `getitem`: zeros of `shape` with `input` at `key`."""
+    """The transpose of `getitem`: zeros of `shape` with `input` at `key`: y[key] = input.
+
+    Shapes: input that of the part at `key`, or broadcast to it; result `shape`.
+    """
     result = np.zeros(shape, input.dtype, like=input)
     result[key] = input
     return result
@@ -63,7 +69,11 @@ ARRAY = _ArrayHere()
 
 @op(tex=r"{input}[{indices}]", promotion="none")
 def index(input: Array, indices: Sequence[Array], key: tuple[Any, ...]) -> Array:
-    """Indexing with integer or boolean arrays: input[fill_in(key, indices)]."""
+    """Indexing with integer or boolean arrays, input[fill_in(key, indices)]: y_i = x_(indices_i) for one index.
+
+    Shapes: input (n, ...), one index (*); result (*, ...).  Several indices are broadcast against each other, and a
+    boolean one counts as the integers of its `argwhere`.
+    """
     return input[fill_in(key, indices)]
 
 
@@ -74,7 +84,12 @@ def _(g, input_shape, indices, key):
 
 @op(tex=r"\operatorname{{index\_add}}({input}, {indices})", promotion="none")
 def index_backward(input: Array, indices: Sequence[Array], shape: tuple[int, ...], key: tuple[Any, ...]) -> Array:
-    """The transpose of `index`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
+    """The transpose of `index`: zeros of `shape` with `input` added at the indices:
+
+    y[indices[i]] += input[i]; repeated ones add up.
+
+    Shapes: input (*, ...), one index (*); result `shape`, (n, ...).
+    """
     result = np.zeros(shape, input.dtype, like=input)
     backend.scatter_add(result, fill_in(key, indices), input)
     return result
@@ -87,7 +102,12 @@ def _(g, indices, key):
 
 @op(tex=r"\operatorname{{index\_put}}({input}, {indices}, {values})", promotion="none")
 def index_put(input: Array, indices: Sequence[Array], values: Array, key: tuple[Any, ...]) -> Array:
-    """A copy of `input` with `values` (broadcast) at the indices: what `x[indices] = values` means."""
+    """A copy of `input` with `values` (broadcast) at the indices, y[indices[i]] = values[i].
+
+    It is what `x[indices] = values` means.
+
+    Shapes: input (n, ...), one index (*), values broadcast to (*, ...); result that of input.
+    """
     result = input.copy()
     result[fill_in(key, indices)] = values
     return result
@@ -114,6 +134,7 @@ def gather(input: Array, dim: int, index: Array) -> Array:
     """out[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on.
 
     `index` may be smaller than `input` along the other axes, as in PyTorch, and a 0-d array counts as one of size 1.
+    Shapes: input (n, m), index (k, l) with k <= n for dim = 1; result that of index.
     Raises RuntimeError if the numbers of axes differ, or `index` is larger than `input` along another axis, and
     IndexError for an index out of range.
     """
@@ -130,7 +151,12 @@ def _(g, dim, index, input_shape):
 
 @op(tex=r"\operatorname{{scatter\_add}}_{{{dim}}}({input}, {index})", promotion="none")
 def gather_backward(input: Array, dim: int, index: Array, shape: tuple[int, ...]) -> Array:
-    """The transpose of `gather`: zeros of `shape` with `input` added at the indices; repeated ones add up."""
+    """The transpose of `gather`: zeros of `shape` with `input` added at the indices:
+
+    out[i][index[i][j]] += input[i][j] for dim = 1; repeated ones add up.
+
+    Shapes: input and index (k, l); result `shape`.
+    """
     result = np.zeros(shape or (1,), input.dtype, like=input)
     backend.scatter_add(result, full_index(result.shape, dim, index), input)
     return result.reshape(shape)
@@ -146,6 +172,7 @@ def scatter(input: Array, dim: int, index: Array, src: Array) -> Array:
     """A copy of `input` with `src`, an array in the shape of `index` or a number, at the indices: out[i][index[i][j]] =
     src[i][j] for dim = 1.
 
+    Shapes: input (n, m), index and src (k, l) with k <= n for dim = 1; result that of input.
     Raises as `gather`.
     """
     check_not_negative(input, dim, index)
@@ -166,8 +193,10 @@ def _(g, dim, index):
 
 @op(tex=r"\operatorname{{masked\_scatter}}({input}, {mask}, {source})", promotion="none")
 def masked_scatter(input: Array, mask: Array, source: Array) -> Array:
-    """A copy of `input` in which the elements where `mask` holds are the first ones of `source`.
+    """A copy of `input` in which the elements where `mask` holds are the first ones of `source`:
+    y_i = source[number of j < i where mask_j] there, in the order in which they lie, and elsewhere x_i.
 
+    Shapes: mask broadcasts to that of input, source any; result that of input.
     Raises RuntimeError if `source` has fewer.
     """
     count = int(mask.sum())
@@ -193,6 +222,9 @@ def _(g, mask, source_shape):
 def searchsorted(sorted_sequence: Array, input: Array, right: bool = False) -> Array:
     """How many elements of the sequence's last axis are smaller than (with `right`: at most) each of `input`; int64.
 
+    y_i = the number of j with s_j < x_i (s_j <= x_i with `right`).
+
+    Shapes: sorted_sequence (n,) and input (*), or (..., n) and (..., m); result that of input.
     Raises RuntimeError unless the sequence is a vector or the shapes are equal apart from the last axis.
     """
     if sorted_sequence.ndim == 1:
@@ -208,6 +240,7 @@ def searchsorted(sorted_sequence: Array, input: Array, right: bool = False) -> A
 def repeated_indices(repeats: Array) -> Array:
     """repeats_0 times 0, repeats_1 times 1, and so on.
 
+    Shapes: repeats (n,); result (sum(repeats),).
     Raises RuntimeError for repeats that are no vector of integers, or negative.
     """
     if repeats.ndim != 1 or repeats.dtype.kind not in "iu" or (repeats.size and repeats.min() < 0):
@@ -237,7 +270,9 @@ def full_index(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, .
 
 @op(tex=r"{weight}[{input}]", promotion="none")
 def embedding(weight: Array, input: Array, padding_idx: int | None = None) -> Array:
-    """The rows of `weight` whose numbers `input` holds; the one at `padding_idx` gets no gradient.
+    """The rows of `weight` whose numbers `input` holds, y_i = weight[input_i].
+
+    The row at `padding_idx` gets no gradient.
 
     Shapes: weight (V, D), input (*); result (*, D).
     Raises RuntimeError for a weight with other axes or numbers that are no integers, IndexError for a row out of range.

@@ -19,8 +19,12 @@ from .shape import reshape, transpose
 
 @op(tex=r"{input} {other}")
 def matmul(input: Array, other: Array) -> Array:
-    """The matrix product; vectors and batches of matrices as in NumPy and PyTorch.
+    """The matrix product, y_ij = sum over k of input_ik other_kj.
 
+    Vectors and batches of matrices are as in NumPy and PyTorch.
+
+    Shapes: input (..., n, k), other (..., k, m); result (..., n, m), with the axes in front broadcast.  A vector (k,)
+    on the left counts as (1, k), on the right as (k, 1), and the result has no such axis.
     Raises ValueError where the inner sizes differ, or an operand is 0-d.
     """
     if input.ndim == 2 and other.ndim == 2:
@@ -67,9 +71,13 @@ def _(g, input, other_shape):
 def contract(operands: Sequence[Array], equation: str) -> Array:
     """The einsum of two or more operands, for an explicit equation without ellipsis or repeated letters in an operand.
 
+    The result is the sum, over each letter that it lacks, of the product of the operands: for "ij,jk->ik"
+    y_ik = sum over j of a_ij b_jk.
+
     Two at a time, the cheapest pair first, and each pair as one batched matrix product: before NumPy 2.4 `np.einsum`
     takes ten times as long for "bhqd,bhkd->bhqk", and its search for an order costs more than a small product.
 
+    Shapes: an axis for each letter, of one size wherever the letter stands; result those behind "->".
     Raises ValueError where the sizes of a letter differ.
     """
     arrays = list(operands)
@@ -185,7 +193,7 @@ def _(g, position, operands, equation):
 
 @op
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
-    """input @ weight.T + bias, with weight of shape (out_features, in_features).
+    """input @ weight.T + bias: y_o = sum over i of input_i weight_oi + bias_o.
 
     Shapes: input (*, in), weight (out, in), bias (out,) or None; result (*, out).  Without bias weight may be (in,);
     the result is then (*).

@@ -64,13 +64,13 @@ def isclose(input: Array, other: Array, rtol: float = 1e-5, atol: float = 1e-8, 
 
 @op(tex=r"[|{input}| < \infty]", promotion="compare")
 def isfinite(input: Array) -> Array:
-    """Where `input` is neither nan nor infinite."""
+    """Where `input` is neither nan nor infinite: |input| < inf."""
     return np.isfinite(input)
 
 
 @op(tex=r"[|{input}| = \infty]", promotion="compare")
 def isinf(input: Array) -> Array:
-    """Where `input` is inf or -inf."""
+    """Where `input` is inf or -inf: |input| = inf."""
     return np.isinf(input)
 
 
@@ -82,25 +82,25 @@ def signbit(input: Array) -> Array:
 
 @op(tex=r"{input} \wedge {other}", promotion="compare")
 def logical_and(input: Array, other: Array) -> Array:
-    """Where neither is 0."""
+    """Where neither is 0: input != 0 and other != 0."""
     return np.logical_and(input, other)
 
 
 @op(tex=r"{input} \vee {other}", promotion="compare")
 def logical_or(input: Array, other: Array) -> Array:
-    """Where one of the two, or both, is not 0."""
+    """Where one of the two, or both, is not 0: input != 0 or other != 0."""
     return np.logical_or(input, other)
 
 
 @op(tex=r"{input} \oplus {other}", promotion="compare")
 def logical_xor(input: Array, other: Array) -> Array:
-    """Where one of the two, and only one, is not 0."""
+    """Where one of the two, and only one, is not 0: (input != 0) != (other != 0)."""
     return np.logical_xor(input, other)
 
 
 @op(tex=r"\neg {input}", promotion="compare")
 def logical_not(input: Array) -> Array:
-    """Where `input` is 0."""
+    """Where input == 0."""
     return np.logical_not(input)
 
 
@@ -124,13 +124,13 @@ def bitwise_xor(input: Array, other: Array) -> Array:
 
 @op(tex=r"2^{{{other}}} \, {input}", promotion="compare")
 def bitwise_left_shift(input: Array, other: Array) -> Array:
-    """input << other, of integers."""
+    """input << other, of integers: input * 2 ** other."""
     return input << other
 
 
 @op(tex=r"\lfloor\frac{{{input}}}{{2^{{{other}}}}}\rfloor", promotion="compare")
 def bitwise_right_shift(input: Array, other: Array) -> Array:
-    """input >> other, of integers."""
+    """input >> other, of integers: floor(input / 2 ** other)."""
     return input >> other
 
 
@@ -142,5 +142,8 @@ def bitwise_not(input: Array) -> Array:
 
 @op(tex=r"\{{i : {input}_i \ne 0\}}", promotion="none")
 def argwhere(input: Array) -> Array:
-    """The indices of the elements that are not 0, one row each; int64."""
+    """The indices of the elements that are not 0, one row each; int64.
+
+    Shapes: input of d axes; result (the number that are not 0, d).
+    """
     return np.argwhere(input)

@@ -42,7 +42,10 @@ def check_reduction(reduction: str) -> None:
 
 @op(tex=r"\operatorname{{onehot}}({target})", promotion="none")
 def one_hot_along(target: Array, num_classes: int, dim: int) -> Array:
-    """True where the class along the new axis `dim` is `target`, else False."""
+    """True where the class along the new axis `dim` is `target`, else False: y_ic = [target_i = c].
+
+    Shapes: target (a, b, ...); result (a, num_classes, b, ...) for dim = 1.
+    """
     axis = dim % (target.ndim + 1)
     classes = np.arange(num_classes, like=target).reshape((num_classes,) + (1,) * (target.ndim - axis))
     return np.expand_dims(target, axis) == classes
@@ -51,11 +54,13 @@ def one_hot_along(target: Array, num_classes: int, dim: int) -> Array:
 @op(promotion="none", residuals=("probabilities",))
 @in_float32
 def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """The cross entropy of softmax(input) against `target`; the classes lie along axis 1 (0 of a single example).
+    """The cross entropy of softmax(input) against `target`, -sum over c of target_c log softmax(input)_c.
 
+    The classes c lie along axis 1 (0 of a single example).
     With class indices (integers): -log softmax(input)[target].  With probabilities (floats, of the shape of input):
     -sum(target * log softmax(input)).  The mean is over the examples.
 
+    Shapes: input (N, C, *) or (C,), target (N, *) or (), or that of input; result (), with reduction="none" (N, *).
     Raises IndexError for a class out of range and ValueError where the shapes do not fit.
     """
     check_floating("cross_entropy", input)
@@ -129,6 +134,7 @@ def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str
     """-(target log s + (1 - target) log(1 - s)) with s = sigmoid(input), without overflow.
 
     It is computed as max(input, 0) - input * target + log(1 + e ** -|input|).
+    Shapes: input and target the same; result (), with reduction="none" that of input.
     Raises ValueError if the shapes differ.
     """
     check_floating("binary_cross_entropy_with_logits", input)
@@ -159,6 +165,7 @@ def _(g, input, reduction):
 def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array:
     """-(target log(input) + (1 - target) log(1 - input)), both logarithms at least -100, as in PyTorch.
 
+    Shapes: input and target the same; result (), with reduction="none" that of input.
     Raises ValueError if the shapes differ, and RuntimeError for an input that is no probability.
     """
     check_floating("binary_cross_entropy", input)
@@ -190,7 +197,10 @@ def _(g, input, reduction):
 @op
 @in_float32
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
-    """(input - target) ** 2, its mean or its sum; the two are broadcast."""
+    """(input - target) ** 2, its mean or its sum.
+
+    Shapes: input and target broadcast; result (), with reduction="none" the broadcast shape.
+    """
     check_floating("mse_loss", input)
     difference = input - target
     return reduced(difference * difference, reduction)
@@ -218,6 +228,8 @@ def huber(input: Array, delta: float) -> Array:
     """input ** 2 / 2 where |input| < delta, and outside delta (|input| - delta / 2), which continues it as a line.
 
     In one expression for both, with m = min(|input|, delta): m |input| - m ** 2 / 2.
+
+    Shapes: result that of input; `delta` is a number.
     """
     size = np.abs(input)
     near = at_most(size, delta)

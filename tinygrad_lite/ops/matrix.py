@@ -17,9 +17,9 @@ from .shape import reshape, transpose, tril
 @op(tex=r"{A}^{{-1}}", promotion="float")
 @in_float32
 def inv(A: Array) -> Array:
-    """The inverse of square matrices.
+    """The inverse X of square matrices: A X = X A = 1.
 
-    Shapes: (..., n, n).
+    Shapes: (..., n, n); result the same.
     Raises LinAlgError (a ValueError) for a singular matrix or one that is not square.
 
     >>> import tinygrad_lite as tg
@@ -41,6 +41,7 @@ def _(g, y):
 def solve_matrix(A: Array, B: Array) -> Array:
     """The X with A X = B, for square A and matrices B; batches are broadcast.
 
+    Shapes: A (..., n, n), B (..., n, k); result (..., n, k).
     Raises LinAlgError (a ValueError) for a singular matrix, ValueError for shapes that do not fit.
     """
     return np.linalg.solve(A, B.astype(A.dtype, copy=False))
@@ -59,7 +60,9 @@ def _(g, A):
 @op(tex=r"\det {A}", promotion="float")
 @in_float32
 def det(A: Array) -> Array:
-    """The determinant of square matrices.  Its gradient exists where no matrix is singular.
+    """The determinant of square matrices: the sum, over the permutations s, of sign(s) a_0s(0) a_1s(1) ...
+
+    Its gradient exists where no matrix is singular.
 
     Shapes: (..., n, n); result (...).
     Raises LinAlgError (a ValueError) for a matrix that is not square.
@@ -75,9 +78,10 @@ def _(g, A, y):
 @op(tex=r"\log |\det {A}|", promotion="float")
 @in_float32
 def logabsdet(A: Array) -> Array:
-    """The logarithm of the absolute value of the determinant, without overflow of the determinant itself.
+    """log |det A|, the logarithm of the absolute value of the determinant, without overflow of the determinant itself.
 
-    Shapes and errors: see `det`.
+    Shapes: (..., n, n); result (...).
+    Raises LinAlgError (a ValueError) for a matrix that is not square.
     """
     return np.linalg.slogdet(A)[1]
 
@@ -90,7 +94,10 @@ def _(g, A):
 @op(tex=r"\operatorname{{sign}} \det {A}", promotion="float")
 @in_float32
 def sign_of_det(A: Array) -> Array:
-    """The sign of the determinant: 1, -1, or 0."""
+    """sign(det A), the sign of the determinant: 1, -1, or 0.
+
+    Shapes: (..., n, n); result (...).
+    """
     return np.linalg.slogdet(A)[0]
 
 
@@ -104,7 +111,7 @@ def _(g, A):
 def cholesky_factor(A: Array) -> Array:
     """The lower triangular L with L L^T = A, for positive definite A of which only the lower triangle is read.
 
-    Shapes: (..., n, n).
+    Shapes: (..., n, n); result the same.
     Raises LinAlgError (a ValueError) for a matrix that is not positive definite or not square.
     """
     return np.linalg.cholesky(A)

@@ -33,7 +33,7 @@ def summed(input, other, dim):
 def sum_of_products(input: Array, other: Array | None = None, dim: Sequence[int] = (-1,)) -> Array:
     """sum(input * other) over `dim`, which keeps its axes; without `other` the sum of `input`.
 
-    Shapes: the two have the same.
+    Shapes: input (..., n, ...), other the same or None; result (..., 1, ...).
     """
     return summed(input, other, dim)
 
@@ -56,9 +56,12 @@ def _(g, input):
 @op(promotion="none")
 @in_float32
 def moments(input: Array, dim: Sequence[int]) -> Array:
-    """The mean and the (biased) variance over `dim`, one above the other: shape (2, ...) with the axes `dim` kept.
+    """The mean and the (biased) variance over `dim`, one above the other:
+    sum(input) / n and sum((input - mean) ** 2) / n, with the axes `dim` kept.
 
     It has no derivative: `standardize` has.
+
+    Shapes: input (..., n, ...); result (2, ..., 1, ...).
     """
     return np.stack(centred_moments(input, dim)[1:])
 
@@ -80,7 +83,7 @@ def standardize(input: Array, weight: Array | None = None, bias: Array | None = 
     Unless `centre` the mean is taken to be 0 (RMSNorm).  `moments(input, dim)` may be given if they are known.  The
     derivative counts mean and variance as the functions of `input` that they are, given or not.
 
-    Shapes: weight and bias broadcast against input.
+    Shapes: input (..., n, ...), weight and bias broadcast against it; result that of input.
     Raises RuntimeError for integers.
     Source: Ioffe and Szegedy, Batch normalization, ICML 2015; Ba and others, Layer normalization, arXiv 1607.06450.
     """

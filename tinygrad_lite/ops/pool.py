@@ -32,6 +32,8 @@ def max_pool(input: Array, dim: int, kernel_size: int, size: int, stride: int, p
     """The largest element of each of the `size` windows along `dim` (negative); the gradient goes to the first such.
 
     y[p] = max over j < kernel_size of input[p * stride + j * dilation - padding], where that is inside.
+
+    Shapes: input (..., n, ...); result (..., size, ...).
     """
     steps = taps(input.shape[dim], kernel_size, size, stride, padding, dilation)
     if padding:
@@ -54,7 +56,12 @@ def _(g, input, y, input_shape, dim, kernel_size, stride, padding, dilation):
 @op(tex=r"\arg\operatorname{{maxpool}}_{{{dim}}}({input})", promotion="none")
 def pool_argmax(input: Array, other: Array, dim: int, kernel_size: int, stride: int, padding: int,
                 dilation: int) -> Array:
-    """Which element of each window, counted in the window, is the first that equals `other`, its largest, or is nan."""
+    """Which element of each window, counted in the window, is the first that equals `other`, its largest, or is nan:
+
+    y[p] = min{j : input[p * stride + j * dilation - padding] = other[p]}.
+
+    Shapes: input (..., n, ...), other (..., windows, ...); result that of other; int64.
+    """
     chosen = np.zeros(other.shape, np.uint8 if kernel_size < 256 else np.int64, like=other)
     missing = np.ones_like(other, dtype=bool)
     for windows, places in taps(input.shape[dim], kernel_size, other.shape[dim], stride, padding, dilation)[:-1]:
@@ -68,7 +75,12 @@ def pool_argmax(input: Array, other: Array, dim: int, kernel_size: int, stride: 
 @in_float32
 def pool_scatter(input: Array, chosen: Array, dim: int, size: int, kernel_size: int, stride: int, padding: int,
                  dilation: int) -> Array:
-    """The transpose of `pool_gather`: `size` zeros along `dim`, with each `input` added where it was chosen."""
+    """The transpose of `pool_gather`: `size` zeros along `dim`, with each `input` added where it was chosen:
+
+    y[q] = sum of input[p] over the p with p * stride + chosen[p] * dilation - padding = q.
+
+    Shapes: input and chosen (..., windows, ...); result (..., size, ...).
+    """
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
     apart = stride > dilation * (kernel_size - 1)
     for j, (windows, places) in enumerate(taps(size, kernel_size, input.shape[dim], stride, padding, dilation)):
@@ -88,7 +100,10 @@ def _(g, chosen, dim, kernel_size, stride, padding, dilation):
 @op(tex=r"\operatorname{{gather}}_{{{dim}}}({input}, {chosen})", promotion="none")
 def pool_gather(input: Array, chosen: Array, dim: int, kernel_size: int, stride: int, padding: int,
                 dilation: int) -> Array:
-    """The chosen element of each window along `dim`."""
+    """The chosen element of each window along `dim`, y[p] = input[p * stride + chosen[p] * dilation - padding].
+
+    Shapes: input (..., n, ...), chosen (..., windows, ...); result that of chosen.
+    """
     y = np.zeros(chosen.shape, input.dtype, like=input)
     steps = taps(input.shape[dim], kernel_size, chosen.shape[dim], stride, padding, dilation)
     for j, (windows, places) in enumerate(steps):
@@ -107,6 +122,8 @@ def sum_pool(input: Array, dim: int, kernel_size: int, size: int, stride: int, p
     """The sums of the `size` windows along `dim`, zeros outside the input counted in.
 
     y[p] = sum over j < kernel_size of input[p * stride + j - padding].
+
+    Shapes: input (..., n, ...); result (..., size, ...).
     """
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
     for windows, places in taps(input.shape[dim], kernel_size, size, stride, padding, 1):
@@ -122,7 +139,12 @@ def _(g, input_shape, dim, kernel_size, stride, padding):
 @op(tex=r"\operatorname{{sumpool}}^\top_{{{dim}}}({input})", promotion="none")
 @in_float32
 def sum_unpool(input: Array, dim: int, kernel_size: int, size: int, stride: int, padding: int) -> Array:
-    """The transpose of `sum_pool`: each element added to all of the `size` elements that are in its window."""
+    """The transpose of `sum_pool`: each element added to all of the `size` elements that are in its window:
+
+    y[q] = sum of input[p] over the p with 0 <= q - p * stride + padding < kernel_size.
+
+    Shapes: input (..., n, ...); result (..., size, ...).
+    """
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
     for windows, places in taps(size, kernel_size, input.shape[dim], stride, padding, 1):
         y[along(dim, places)] += input[along(dim, windows)]

@@ -116,10 +116,13 @@ def unreduce(g, input_shape, dim, keepdim):
 
 @op(tex=r"\sum_{{{dim}}} {input}", promotion="none")
 def sum(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
-    """The sum over `dim`; integers and bool give int64, float16 is added up in float32.
+    """The sum over `dim`, y_i = sum over j of x_ij for dim=1; integers and bool give int64.
 
-    With a `dtype` the input is cast to it first.  Along all axes but the last one NumPy adds float32 in order, where
-    PyTorch adds in pairs: over millions of rows sum in float64.
+    float16 is added up in float32.  With a `dtype` the input is cast to it first.  Along all axes but the last one
+    NumPy adds float32 in order, where PyTorch adds in pairs: over millions of rows sum in float64.
+
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
 
     >>> import tinygrad_lite as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
@@ -144,8 +147,10 @@ def _(g, input_shape, dim, keepdim):
 @op(tex=r"\operatorname{{mean}}_{{{dim}}}({input})", promotion="none")
 @in_float32
 def mean(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
-    """The mean over `dim`; with a `dtype` the input is cast to it first.
+    """The mean over `dim`, sum(input) / n of the n elements; with a `dtype` the input is cast to it first.
 
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
     Raises RuntimeError for integers and bool: their mean would be no integer.
     """
     if dtype is not None:
@@ -161,8 +166,10 @@ def _(g, input_shape, dim, keepdim):
 
 @op(tex=r"\max_{{{dim}}} {input}", promotion="none")
 def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
-    """The largest element over `dim`; elements that tie share the gradient evenly.
+    """The largest element over `dim`, y_i = max over j of x_ij for dim=1; elements that tie share the gradient evenly.
 
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
     Raises ValueError over no elements.
     """
     return extreme("max", input, numpy_axis(dim, input.ndim), keepdim)
@@ -170,8 +177,10 @@ def amax(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 
 @op(tex=r"\min_{{{dim}}} {input}", promotion="none")
 def amin(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
-    """The smallest element over `dim`; elements that tie share the gradient evenly.
+    """The smallest element over `dim`, y_i = min over j of x_ij for dim=1; elements that tie share the gradient evenly.
 
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
     Raises ValueError over no elements.
     """
     return extreme("min", input, numpy_axis(dim, input.ndim), keepdim)
@@ -186,20 +195,32 @@ def _(g, input, input_shape, y, dim, keepdim):
 
 @op(tex=r"\arg\max_{{{dim}}} {input}", promotion="none")
 def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
-    """The index of the (first) largest element along `dim`, or of the flattened input; int64."""
+    """The index of the (first) largest element along `dim`, or of the flattened input: min{j : x_j = max(x)}; int64.
+
+    Shapes: input (..., n, ...); result (..., ...) without the axis `dim` (None: without any), of size 1 there with
+    `keepdim`.
+    """
     return np.argmax(input, axis=numpy_axis(dim, input.ndim), keepdims=keepdim)
 
 
 @op(tex=r"\arg\min_{{{dim}}} {input}", promotion="none")
 def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
-    """The index of the (first) smallest element along `dim`, or of the flattened input; int64."""
+    """The index of the (first) smallest element along `dim`, or of the flattened input: min{j : x_j = min(x)}; int64.
+
+    Shapes: input (..., n, ...); result (..., ...) without the axis `dim` (None: without any), of size 1 there with
+    `keepdim`.
+    """
     return np.argmin(input, axis=numpy_axis(dim, input.ndim), keepdims=keepdim)
 
 
 @op(tex=r"\log \sum_{{{dim}}} e^{{{input}}}", promotion="float")
 @in_float32
 def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
-    """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first."""
+    """log(sum(exp(input))) over `dim`, without overflow: the largest element is taken out first.
+
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
+    """
     axis = numpy_axis(dim, input.ndim)
     if not input.size:  # over no elements the sum is 0, its logarithm -inf
         return add_reduce(input, axis, None, None, keepdim) - np.inf
@@ -223,9 +244,12 @@ def _(g, input, y, input_shape, dim, keepdim):
 @op(tex=r"\prod_{{{dim}}} {input}", promotion="none")
 @in_float32
 def prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
-    """The product over one axis, or of all elements; integers and bool give int64.
+    """The product over one axis, y_i = x_i0 * x_i1 * ... for dim=1, or of all elements; integers and bool give int64.
 
     With a `dtype` the input is cast to it first.  Each element gets the product of the others, also where some are 0.
+
+    Shapes: input (..., n, ...); result (..., ...) without the axis `dim` (None: without any), of size 1 there with
+    `keepdim`.
 
     >>> import tinygrad_lite as tg
     >>> x = tg.tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -277,9 +301,11 @@ def _(input, dim=None, keepdim=False, dtype=None):
 @op(tex=r"\operatorname{{cumsum}}_{{{dim}}}({input})", promotion="none")
 @in_float32
 def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
-    """The sums of the elements up to each one along `dim`; integers and bool give int64.
+    """The sums of the elements up to each one along `dim`, y_i = x_0 + ... + x_i; integers and bool give int64.
 
     With a `dtype` the input is cast to it first.
+
+    Shapes: result that of input.
 
     >>> import tinygrad_lite as tg
     >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]), dim=0)
@@ -321,6 +347,8 @@ def _of_variance(g, input, center, input_shape, dim, correction, keepdim):
 def var(input: Array, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
     """The variance over `dim`: sum((input - mean) ** 2) / (n - correction).
 
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
     Raises RuntimeError for integers and bool.
     """
     return _moments(input, dim, correction, keepdim)
@@ -334,8 +362,12 @@ def _(g, input, center, input_shape, dim, correction, keepdim):
 @op(tex=r"\operatorname{{Std}}_{{{dim}}}({input})", promotion="none", residuals=("center",))
 @in_float32
 def std(input: Array, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
-    """The standard deviation over `dim`, sqrt(var); where it is 0 its gradient is 0.
+    """The standard deviation over `dim`, sqrt(sum((input - mean) ** 2) / (n - correction)).
 
+    Where it is 0 its gradient is 0.
+
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
     Raises RuntimeError for integers and bool.
     """
     variance, center = _moments(input, dim, correction, keepdim)
@@ -360,6 +392,8 @@ def _(input, dim):
 def vector_norm(input: Array, p: float = 2, dim: Dim = None, keepdim: bool = False) -> Array:
     """sum(|input| ** p) ** (1 / p) over `dim`, for a finite `p` other than 0; where it is 0 its gradient is 0.
 
+    Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
+    `keepdim`.
     Raises RuntimeError for integers and bool, and for a negative `p` over no elements.
     """
     dtypes.check_floating("norm", input)
@@ -387,9 +421,11 @@ def _(g, input, y, input_shape, p, dim, keepdim):
 
 @op(tex=r"\operatorname{{argsort}}_{{{dim}}}({input})", promotion="none")
 def argsort(input: Array, dim: int = -1, descending: bool = False, stable: bool = False) -> Array:
-    """The indices that sort along `dim`; int64.
+    """The indices that sort along `dim`: x[y_0] <= x[y_1] <= ..., or >= if `descending`; int64.
 
     nan counts as larger than all numbers.  Equal elements stay in order, whether that is asked for (`stable`) or not.
+
+    Shapes: result that of input.
     """
     return _order(input, dim, descending)
 
@@ -406,9 +442,11 @@ def _order(input: Array, dim: int, descending: bool) -> Array:
 
 @op(tex=r"\operatorname{{argtopk}}_{{{dim}}}({input}, {k})", promotion="none")
 def argtopk(input: Array, k: int, dim: int = -1, largest: bool = True) -> Array:
-    """The indices of the `k` largest (or smallest) elements along `dim`, in order; int64.
+    """The indices of the `k` largest (or smallest) elements along `dim`, in order: x[y_0] >= x[y_1] >= ...; int64.
 
     nan counts as larger than all numbers.  Which of equal elements are taken is undefined, as in PyTorch.
+
+    Shapes: input (..., n, ...); result (..., k, ...).
     """
     if not input.ndim:
         return _order(input, dim, largest)
@@ -423,9 +461,11 @@ def argtopk(input: Array, k: int, dim: int = -1, largest: bool = True) -> Array:
 
 @op(tex=r"\operatorname{{median}}({input})", promotion="none")
 def median(input: Array) -> Array:
-    """The median of all elements, of an even number the lower one; nan if one of them is nan, or there is none.
+    """The median of all n elements, sorted(input)[(n - 1) // 2]: of an even number the lower one.
 
-    Elements that tie share the gradient evenly.
+    It is nan if an element is nan, or there is none.  Elements that tie share the gradient evenly.
+
+    Shapes: input of any shape; result ().
     """
     if not input.size:
         return np.full_like(input, np.nan, shape=())
@@ -442,16 +482,22 @@ def _(g, input, y):
 
 @op(tex=r"\operatorname{{unique}}({input})", promotion="none")
 def unique(input: Array) -> Array:
-    """The different elements, sorted; a nan differs from every other."""
+    """The different elements, sorted, y_0 < y_1 < ...; a nan differs from every other.
+
+    Shapes: input of any shape; result (the number of different elements,).
+    """
     return np.unique(input, equal_nan=False)
 
 
 @op(tex=r"\operatorname{{bincount}}({input})", promotion="none")
 def bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> Array:
-    """How often each of 0, 1, ... max(input) occurs in a vector of integers, or the sums of the weights there.
+    """How often each of 0, 1, ... max(input) occurs in a vector of integers, or the sums of the weights there:
+    y_k = sum of weights_i over the i with input_i = k.
 
     The result has at least `minlength` elements.  Raises ValueError or TypeError for anything but a vector of integers
     that are not negative.
+
+    Shapes: input (n,), weights (n,) or None; result (max(max(input) + 1, minlength),).
 
     >>> import tinygrad_lite as tg
     >>> tg.bincount(tg.tensor([0, 2, 2]))

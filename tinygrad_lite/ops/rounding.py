@@ -13,25 +13,25 @@ from .elementwise import zeros_of
 
 @op(tex=r"\lfloor{{{input}}}\rfloor")
 def floor(input: Array) -> Array:
-    """The next whole number at or below; its derivative is 0 everywhere."""
+    """The next whole number at or below, max{k : k <= input}; its derivative is 0 everywhere."""
     return np.floor(input)
 
 
 @op(tex=r"\lceil{{{input}}}\rceil")
 def ceil(input: Array) -> Array:
-    """The next whole number at or above; its derivative is 0 everywhere."""
+    """The next whole number at or above, min{k : k >= input}; its derivative is 0 everywhere."""
     return np.ceil(input)
 
 
 @op(tex=r"\operatorname{{trunc}}({input})")
 def trunc(input: Array) -> Array:
-    """The whole number next to it towards 0; its derivative is 0 everywhere."""
+    """The whole number next to it towards 0, sign(input) * floor(|input|); its derivative is 0 everywhere."""
     return np.trunc(input)
 
 
 @op(tex=r"\operatorname{{round}}({input})")
 def round(input: Array, *, decimals: int = 0) -> Array:
-    """The nearest number with so many decimals, a half to the even one; its derivative is 0 everywhere.
+    """The nearest k / 10 ** decimals with a whole k, a half to the even k; its derivative is 0 everywhere.
 
     Negative `decimals` round to tens, hundreds and so on.  Raises TypeError for decimals of integers.
 

@@ -21,7 +21,12 @@ def along(dim: int, part: Any) -> tuple[Any, ...]:
 
 @op(tex=r"{input}", promotion="none", view=True)
 def reshape(input: Array, shape: Any) -> Array:
-    """`input` with another shape and the same elements in order; one size may be -1.  A view where possible."""
+    """`input` with another shape and the same elements in order, the last axis running fastest; one size may be -1.
+
+    A view where possible.
+
+    Shapes: input of any shape with as many elements as `shape`; result `shape`.
+    """
     return input.reshape(shape)
 
 
@@ -32,7 +37,10 @@ def _(g, input_shape):
 
 @op(tex=r"{input}^\top", promotion="none", view=True)
 def transpose(input: Array, dim0: int = -2, dim1: int = -1) -> Array:
-    """`input` with two axes swapped; a view.  Without axes: the last two, the transpose of a matrix."""
+    """`input` with two axes swapped, y_ij = x_ji; a view.  Without axes: the last two, the transpose of a matrix.
+
+    Shapes: input (..., n, ..., m, ...); result (..., m, ..., n, ...).
+    """
     if input.ndim == 0 and dim0 in (-2, -1, 0) and dim1 in (-1, 0):
         return input[...]  # as in PyTorch, a 0-d array is its own transpose
     return np.swapaxes(input, dim0, dim1)
@@ -45,7 +53,10 @@ def _(g, dim0, dim1):
 
 @op(tex=r"{input}", promotion="none", view=True)
 def permute(input: Array, dims: tuple[int, ...]) -> Array:
-    """`input` with its axes in the order `dims`; a view."""
+    """`input` with its axes in the order `dims`: y_jki = x_ijk for dims (1, 2, 0); a view.
+
+    Shapes: input of d axes; result (input.shape[dims[0]], ..., input.shape[dims[d - 1]]).
+    """
     return np.transpose(input, dims)
 
 
@@ -56,7 +67,12 @@ def _(g, dims):
 
 @op(tex=r"[{tensors}]")
 def cat(tensors: Sequence[Array], dim: int = 0) -> Array:
-    """Arrays joined along an existing axis; all other sizes must agree, but an empty vector counts as nothing."""
+    """Arrays joined along an existing axis, [x_0, x_1, ...].
+
+    All other sizes must agree, but an empty vector counts as nothing.
+
+    Shapes: tensors (..., n_0, ...), (..., n_1, ...), ...; result (..., n_0 + n_1 + ..., ...).
+    """
     return np.concatenate([t for t in tensors if getattr(t, "shape", ()) != (0,)] or tensors, dim)
 
 
@@ -70,9 +86,11 @@ def _(g, position, tensors_shape, dim):
 
 @op(tex=r"\operatorname{{pad}}({input}, {pad})", promotion="none")
 def pad(input: Array, pad: Sequence[int], value: float = 0.0) -> Array:
-    """`input` with `value` added around it, as `torch.nn.functional.pad` in constant mode.
+    """`input` with `value` added around it, y_(i + left) = x_i, as `torch.nn.functional.pad` in constant mode.
 
     `pad` counts from the last axis: (left, right, top, bottom, ...); a negative count crops.
+
+    Shapes: input (..., h, w); result (..., top + h + bottom, left + w + right) for four counts.
     """
     widths = pad_widths(pad, input.ndim)
     shape = [a + n + b for (a, b), n in zip(widths, input.shape, strict=True)]
@@ -110,6 +128,7 @@ def pad_widths(pad: Sequence[int], ndim: int) -> list[tuple[int, int]]:
 def flip(input: Array, dims: int | Sequence[int]) -> Array:
     """`input` with the order of its elements reversed along `dims`: y_i = x_(n - 1 - i); a copy.
 
+    Shapes: result that of input.
     Raises IndexError for an axis that there is not, ValueError for one that is given twice.
 
     >>> import tinygrad_lite as tg
@@ -132,6 +151,7 @@ def roll(input: Array, shifts: int | Sequence[int], dims: int | Sequence[int] | 
 
     Without `dims` the elements are moved in the order in which they lie, and the shape stays.
 
+    Shapes: result that of input.
     Raises RuntimeError unless there is one shift per axis, IndexError for an axis that there is not.
 
     >>> import tinygrad_lite as tg
@@ -154,6 +174,7 @@ def _(g, shifts, dims):
 def tril(input: Array, diagonal: int = 0) -> Array:
     """The lower triangles of matrices: y_ij = x_ij where j - i <= `diagonal`, else 0.
 
+    Shapes: input (..., n, m); result the same.
     Raises RuntimeError for fewer than two axes.
     """
     if input.ndim < 2:
@@ -170,6 +191,7 @@ def _(g, diagonal):
 def triu(input: Array, diagonal: int = 0) -> Array:
     """The upper triangles of matrices: y_ij = x_ij where j - i >= `diagonal`, else 0.
 
+    Shapes: input (..., n, m); result the same.
     Raises RuntimeError for fewer than two axes.
     """
     if input.ndim < 2:
@@ -214,7 +236,12 @@ def _(g, input_shape, offset, dim1, dim2):
 
 @op(tex=r"\operatorname{{diag}}({input})", promotion="none")
 def diagonal_backward(input: Array, shape: tuple[int, ...], offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
-    """The transpose of `diagonal`: zeros of `shape` with `input` on the diagonals."""
+    """The transpose of `diagonal`: zeros of `shape` with `input` on the diagonals:
+
+    y_...(i, i + offset) = x_...i.
+
+    Shapes: input (..., min(n, m)) for offset 0; result `shape`, (..., n, m).
+    """
     result = np.zeros(shape, input.dtype, like=input)
     diagonal_of(result, offset, dim1, dim2)[...] = input
     return result
@@ -263,7 +290,12 @@ def _(g, input_shape, dimension, size, step):
 
 @op(tex=r"\operatorname{{fold}}({input})", promotion="none")
 def unfold_backward(input: Array, shape: tuple[int, ...], dimension: int, size: int, step: int) -> Array:
-    """The transpose of `unfold`: zeros of `shape` with each window added at its place."""
+    """The transpose of `unfold`: zeros of `shape` with each window added at its place:
+
+    y_(..., i, ...) = sum of x_(..., w, ..., k) over w * step + k = i.
+
+    Shapes: input (..., (n - size) // step + 1, ..., size); result `shape`, (..., n, ...).
+    """
     result = np.zeros(shape or (1,), input.dtype, like=input)
     axis = range(result.ndim)[dimension]
     windows = input if shape else input[None]
@@ -282,6 +314,7 @@ def _(g, dimension, size, step):
 def copy_to(input: Array, source: Array) -> Array:
     """`source` in the shape and dtype of `input`: what `input.copy_(source)` writes.
 
+    Shapes: source broadcasts to that of input; result that of input.
     Raises RuntimeError or ValueError where `source` cannot be broadcast to that shape.
     """
     if np.ndim(source) > input.ndim:  # NumPy would drop axes of size 1
@@ -303,7 +336,7 @@ def _(g):
 
 @op(tex=r"{input}", promotion="none")
 def to_device(input: Array, device: str) -> Array:
-    """`input` in the memory of another device; the gradient comes back to where `input` is."""
+    """y = input, in the memory of another device; the gradient comes back to where `input` is."""
     return backend.transfer(input, backend.named(device))
 
 
