@@ -497,7 +497,10 @@ def glu(input: Any, dim: int = -1) -> Any:
 
 
 class GLU(_Activation):
-    """The first half of the input along `dim`, times the sigmoid of the second."""
+    """The first half of the input along `dim`, times the sigmoid of the second.
+
+    Shapes: input (..., 2n, ...); result (..., n, ...).
+    """
 
     function = staticmethod(glu)
 

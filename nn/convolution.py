@@ -94,7 +94,9 @@ def _conv(ndim: int, input: Any, weight: Any, bias: Any, stride: Size, padding: 
 
 def conv1d(input: Any, weight: Any, bias: Any = None, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1,
            groups: int = 1) -> Any:
-    """`conv2d` along one axis: input (N, C, L) or (C, L), weight (O, C / groups, K).
+    """`conv2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,); result (N, O, L_out) or (O, L_out).
 
     >>> import tinygrad_lite as tg
     >>> difference = tg.tensor([[[-1.0, 1.0]]])
@@ -160,7 +162,9 @@ def _conv_transpose(ndim: int, input: Any, weight: Any, bias: Any, stride: Size,
 
 def conv_transpose1d(input: Any, weight: Any, bias: Any = None, stride: Size = 1, padding: Size = 0,
                      output_padding: Size = 0, groups: int = 1, dilation: Size = 1) -> Any:
-    """`conv_transpose2d` along one axis: input (N, C, L) or (C, L), weight (C, O / groups, K).
+    """`conv_transpose2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), weight (C, O / groups, K), bias (O,); result (N, O, L_out) or (O, L_out).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.conv_transpose1d(tg.tensor([[1.0, 2.0]]), tg.ones(1, 1, 2), stride=2)

@@ -14,6 +14,8 @@ from .module import FunctionModule, Module
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps along the last axis; the two are broadcast.
 
+    Shapes: x1 and x2 (..., D); result (...), with `keepdim` (..., 1).
+
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.pairwise_distance(tg.tensor([[3.0, 4.0]]), tg.zeros(1, 2))
     tensor([5.0000])
@@ -22,7 +24,10 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 
 class PairwiseDistance(Module):
-    """The p-norm of x1 - x2 + eps along the last axis."""
+    """The p-norm of x1 - x2 + eps along the last axis.
+
+    Shapes: x1 and x2 (..., D); result (...), with `keepdim` (..., 1).
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()
@@ -35,6 +40,8 @@ class PairwiseDistance(Module):
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """sum(x1 * x2) / (max(|x1|, eps) max(|x2|, eps)) along `dim`; the two are broadcast.
+
+    Shapes: x1 and x2 (..., D, ...); result (..., ...) without the axis `dim`.
 
     >>> import tinygrad_lite as tg
     >>> tg.cosine_similarity(tg.tensor([[1.0, 1.0]]), tg.tensor([[1.0, 0.0]]))
@@ -54,7 +61,10 @@ def with_floor(length: Any, eps: float) -> Any:
 
 
 class CosineSimilarity(FunctionModule):
-    """sum(x1 * x2) / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
+    """sum(x1 * x2) / (max(|x1|, eps) max(|x2|, eps)) along `dim`.
+
+    Shapes: x1 and x2 (..., D, ...); result (..., ...) without the axis `dim`.
+    """
 
     function = staticmethod(cosine_similarity)
     unprinted = frozenset({"dim", "eps"})

@@ -151,7 +151,11 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
 
 
 class NLLLoss(_Weighted):
-    """-weight[target] input[target], where input are logarithms of probabilities.  See `functional.nll_loss`."""
+    """-weight[target] input[target], where input are logarithms of probabilities.  See `functional.nll_loss`.
+
+    Shapes: input (N, C, ...) or (C,), target (N, ...) or (), weight (C,); result (), with reduction="none" that of
+    target.
+    """
 
     function = staticmethod(nll_loss)
 
@@ -187,7 +191,10 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
 
 
 class MultiMarginLoss(_Weighted):
-    """The sum over the classes j but the target y of weight[y] max(0, margin - x[y] + x[j]) ** p, divided by C."""
+    """The sum over the classes j but the target y of weight[y] max(0, margin - x[y] + x[j]) ** p, divided by C.
+
+    Shapes: input (N, C) or (C,), target (N,) or (), weight (C,); result (), with reduction="none" that of target.
+    """
 
     function = staticmethod(multi_margin_loss)
 
@@ -274,13 +281,18 @@ def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, *, 
 
 
 class MultiLabelSoftMarginLoss(_Weighted):
-    """The mean over the classes of -weight (t log s + (1 - t) log(1 - s)) with s = sigmoid(x)."""
+    """The mean over the classes of -weight (t log s + (1 - t) log(1 - s)) with s = sigmoid(x).
+
+    Shapes: input and target (..., C), weight broadcasts to them; result (), with reduction="none" (...).
+    """
 
     function = staticmethod(multilabel_soft_margin_loss)
 
 
 def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
     """log(1 + e ** (-target * input)), without overflow, with targets 1 and -1.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.soft_margin_loss(tg.tensor([0.0, 1000.0]), tg.tensor([1.0, -1.0]), reduction="none")
@@ -290,7 +302,10 @@ def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + e ** (-target * input)), with targets 1 and -1."""
+    """log(1 + e ** (-target * input)), with targets 1 and -1.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(soft_margin_loss)
 
@@ -321,7 +336,10 @@ def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool
 
 
 class KLDivLoss(_Loss):
-    """target (log(target) - input), where input are logarithms of probabilities.  See `functional.kl_div`."""
+    """target (log(target) - input), where input are logarithms of probabilities.  See `functional.kl_div`.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(kl_div)
 
@@ -334,6 +352,8 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
     """e ** input - target input, or without `log_input` input - target log(input + eps).
 
     With `full` Stirling's approximation of log(target!) is added where target > 1.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.poisson_nll_loss(tg.tensor([0.0, 1.0]), tg.tensor([2.0, 0.0]), reduction="none")
@@ -348,7 +368,10 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
 
 
 class PoissonNLLLoss(_Loss):
-    """The negative log likelihood of counts: e ** input - target input.  See `functional.poisson_nll_loss`."""
+    """The negative log likelihood of counts: e ** input - target input.  See `functional.poisson_nll_loss`.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(poisson_nll_loss)
 
@@ -386,7 +409,11 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
 
 
 class GaussianNLLLoss(_Loss):
-    """The negative log likelihood of normal distributions.  See `functional.gaussian_nll_loss`."""
+    """The negative log likelihood of normal distributions.  See `functional.gaussian_nll_loss`.
+
+    Shapes: input and target are broadcast; var that of input, or with 1 in the place of one size, or without the last
+    one.
+    """
 
     function = staticmethod(gaussian_nll_loss)
 
@@ -435,7 +462,10 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean", weight: Any = 
 
 
 class MSELoss(_Loss):
-    """(input - target) ** 2, elementwise.  See `functional.mse_loss`."""
+    """(input - target) ** 2, elementwise.  See `functional.mse_loss`.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(mse_loss)
 
@@ -455,7 +485,10 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean", weight: Any = N
 
 
 class L1Loss(_Loss):
-    """|input - target|, elementwise.  See `functional.l1_loss`."""
+    """|input - target|, elementwise.  See `functional.l1_loss`.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(l1_loss)
 
@@ -480,7 +513,10 @@ def smooth_l1_loss(input: Any, target: Any, *, reduction: str = "mean", beta: fl
 
 
 class SmoothL1Loss(_Loss):
-    """d ** 2 / (2 beta) where d = |input - target| < beta, else d - beta / 2."""
+    """d ** 2 / (2 beta) where d = |input - target| < beta, else d - beta / 2.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(smooth_l1_loss)
 
@@ -509,7 +545,10 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 
 
 class HuberLoss(_Loss):
-    """d ** 2 / 2 where d = |input - target| < delta, else delta (d - delta / 2)."""
+    """d ** 2 / 2 where d = |input - target| < delta, else delta (d - delta / 2).
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(huber_loss)
 
@@ -523,6 +562,7 @@ class HuberLoss(_Loss):
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0, *, reduction: str = "mean") -> Any:
     """max(0, margin - target (input1 - input2)): a target of 1 wants the first one larger, -1 the second.
 
+    Shapes: the inputs and target are broadcast; result (), with reduction="none" their common shape.
     Raises RuntimeError for operands with different numbers of axes.
 
     >>> import tinygrad_lite as tg
@@ -537,7 +577,10 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
 
 
 class MarginRankingLoss(_Loss):
-    """max(0, margin - target (x1 - x2)), with targets 1 and -1."""
+    """max(0, margin - target (x1 - x2)), with targets 1 and -1.
+
+    Shapes: the inputs and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(margin_ranking_loss)
 
@@ -548,6 +591,8 @@ class MarginRankingLoss(_Loss):
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean") -> Any:
     """The distance `input` where target is 1, and max(0, margin - input) where it is -1.
 
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.hinge_embedding_loss(tg.tensor([0.3, 0.3]), tg.tensor([1, -1]), reduction="none")
     tensor([0.3000, 0.7000])
@@ -557,7 +602,10 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, *, reduct
 
 
 class HingeEmbeddingLoss(_Loss):
-    """The distance x where the target is 1, and max(0, margin - x) where it is -1."""
+    """The distance x where the target is 1, and max(0, margin - x) where it is -1.
+
+    Shapes: input and target are broadcast; result (), with reduction="none" their common shape.
+    """
 
     function = staticmethod(hinge_embedding_loss)
 
@@ -586,7 +634,10 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 - c where the target is 1, and max(0, c - margin) where it is -1, with c the cosine between the inputs."""
+    """1 - c where the target is 1, and max(0, c - margin) where it is -1, with c the cosine between the inputs.
+
+    Shapes: inputs (N, D), target (N,), or (D,) and (); result (), with reduction="none" that of target.
+    """
 
     function = staticmethod(cosine_embedding_loss)
 
@@ -621,7 +672,10 @@ def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: float
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, margin + |anchor - positive| - |anchor - negative|).  See `functional.triplet_margin_loss`."""
+    """max(0, margin + |anchor - positive| - |anchor - negative|).  See `functional.triplet_margin_loss`.
+
+    Shapes: all three (N, D) or (D,); result (), with reduction="none" (N,) or ().
+    """
 
     function = staticmethod(triplet_margin_loss)
 
@@ -636,6 +690,8 @@ def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any,
 
     With `swap` the negative's distance is that from the anchor or the positive, whichever is smaller.
 
+    Shapes: all three such as the distance takes, (N, D) by default; result (), with reduction="none" that of a
+    distance.
     Raises RuntimeError for different numbers of axes, ValueError for a margin that is not positive.
 
     >>> import tinygrad_lite as tg
@@ -657,7 +713,11 @@ def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any,
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """max(0, margin + d(anchor, positive) - d(anchor, negative)) with any distance d."""
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)) with any distance d.
+
+    Shapes: all three such as the distance takes, (N, D) by default; result (), with reduction="none" that of a
+    distance.
+    """
 
     function = staticmethod(triplet_margin_with_distance_loss)
 

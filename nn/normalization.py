@@ -227,6 +227,8 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
     """input / max(norm of input along `dim`, eps).
 
+    Shapes: result that of input.
+
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.normalize(tg.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
@@ -258,6 +260,7 @@ class LayerNorm(Module):
 
     `weight` starts as ones and `bias` as zeros, both of shape `normalized_shape` (an int means one axis); without
     `elementwise_affine` there are none.
+    Shapes: input (*, *normalized_shape), weight and bias (*normalized_shape); result that of input.
     Source: Ba and others, Layer normalization, arXiv 1607.06450 (2016).
 
     >>> import tinygrad_lite as tg
@@ -292,6 +295,8 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """x / sqrt(mean of x ** 2 over the last axes + eps) * weight; `eps` is that of the dtype unless given.
 
+    Shapes: input (*, *normalized_shape), weight (*normalized_shape); result that of input.
+
     >>> import tinygrad_lite as tg
     >>> tg.nn.RMSNorm(2, elementwise_affine=False)(tg.tensor([3.0, -3.0]))
     tensor([ 1., -1.])
@@ -323,6 +328,7 @@ class GroupNorm(Module):
     """(x - mean) / sqrt(variance + eps) * weight + bias, mean and variance those of a group of channels.
 
     `weight` starts as ones and `bias` as zeros, one per channel; without `affine` there are none.
+    Shapes: input (N, C, ...), weight and bias (C,); result that of input.
     Raises ValueError if num_groups does not divide num_channels.
 
     >>> import tinygrad_lite as tg
@@ -434,6 +440,7 @@ class BatchNorm1d(_BatchNorm):
     `num_batches_tracked` counts.  In evaluation the buffers take their place; without `track_running_stats` there are
     none, and the batch counts there, too.  `weight` starts as ones, `bias` as zeros; without `affine` there are none.
 
+    Shapes: input (N, C) or (N, C, L), weight, bias and running statistics (C,); result that of input.
     Raises ValueError for another number of axes, and in training for one value per channel.
     Source: Ioffe and Szegedy, Batch normalization, ICML 2015.
 
@@ -450,13 +457,19 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """`BatchNorm1d` for images, (N, C, H, W)."""
+    """`BatchNorm1d` for images.
+
+    Shapes: input (N, C, H, W); result the same.
+    """
 
     ndims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """`BatchNorm1d` for volumes, (N, C, D, H, W)."""
+    """`BatchNorm1d` for volumes.
+
+    Shapes: input (N, C, D, H, W); result the same.
+    """
 
     ndims = (5,)
 
@@ -478,8 +491,9 @@ class _InstanceNorm(_WithRunning):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """`BatchNorm1d` of each example by itself, (N, C, L) or (C, L); by default without parameters and statistics.
+    """`BatchNorm1d` of each example by itself; by default without parameters and statistics.
 
+    Shapes: input (N, C, L) or (C, L); result the same.
     Raises ValueError for another number of axes, and in training for one value per channel.
     Source: Ulyanov and others, Instance normalization, arXiv 1607.08022 (2016).
 
@@ -492,19 +506,28 @@ class InstanceNorm1d(_InstanceNorm):
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """`InstanceNorm1d` for images, (N, C, H, W) or (C, H, W)."""
+    """`InstanceNorm1d` for images.
+
+    Shapes: input (N, C, H, W) or (C, H, W); result the same.
+    """
 
     ndims = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """`InstanceNorm1d` for volumes, (N, C, D, H, W) or (C, D, H, W)."""
+    """`InstanceNorm1d` for volumes.
+
+    Shapes: input (N, C, D, H, W) or (C, D, H, W); result the same.
+    """
 
     ndims = (4, 5)
 
 
 class LocalResponseNorm(FunctionModule):
-    """x / (k + alpha * m) ** beta, with m the mean of x ** 2 over `size` neighbouring channels."""
+    """x / (k + alpha * m) ** beta, with m the mean of x ** 2 over `size` neighbouring channels.
+
+    Shapes: input (N, C, ...); result the same.
+    """
 
     function = staticmethod(local_response_norm)
 

@@ -17,6 +17,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     "constant" adds `value` (0), "reflect" mirrors the input at its outermost elements, "replicate" repeats these, and
     "circular" continues at the other end.  A negative width crops.
 
+    Shapes: input (..., H, W), result (..., top + H + bottom, left + W + right) for four counts.
     Raises RuntimeError or ValueError for widths that do not fit the input, NotImplementedError for another mode, or for
     other than one pair of widths with 2 or 3 axes (two with 3 or 4, three with 4 or 5) unless the mode is "constant".
 
@@ -99,7 +100,10 @@ class _Pad(Module):
 
 
 class ConstantPad1d(_Pad):
-    """Padding of the last axis with `value`."""
+    """Padding of the last axis with `value`.
+
+    Shapes: input (..., W), result (..., left + W + right).
+    """
 
     axes = 1
 
@@ -117,25 +121,36 @@ class ConstantPad1d(_Pad):
 
 
 class ConstantPad2d(ConstantPad1d):
-    """Padding of the last two axes with `value`."""
+    """Padding of the last two axes with `value`.
+
+    Shapes: input (..., H, W), result (..., top + H + bottom, left + W + right).
+    """
 
     axes = 2
 
 
 class ConstantPad3d(ConstantPad1d):
-    """Padding of the last three axes with `value`."""
+    """Padding of the last three axes with `value`.
+
+    Shapes: input (..., D, H, W), result (..., front + D + back, top + H + bottom, left + W + right).
+    """
 
     axes = 3
 
 
 class ZeroPad1d(_Pad):
-    """Padding of the last axis with zeros."""
+    """Padding of the last axis with zeros.
+
+    Shapes: input (..., W), result (..., left + W + right).
+    """
 
     axes, mode = 1, "constant"
 
 
 class ZeroPad2d(_Pad):
     """Padding of the last two axes with zeros.
+
+    Shapes: input (..., H, W), result (..., top + H + bottom, left + W + right).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.ZeroPad2d((1, 0, 0, 1))(tg.ones(1, 1, 2))
@@ -147,60 +162,90 @@ class ZeroPad2d(_Pad):
 
 
 class ZeroPad3d(_Pad):
-    """Padding of the last three axes with zeros."""
+    """Padding of the last three axes with zeros.
+
+    Shapes: input (..., D, H, W), result (..., front + D + back, top + H + bottom, left + W + right).
+    """
 
     axes, mode = 3, "constant"
 
 
 class ReflectionPad1d(_Pad):
-    """Padding of the last axis by its reflection."""
+    """Padding of the last axis by its reflection.
+
+    Shapes: input (..., W), result (..., left + W + right).
+    """
 
     axes, mode = 1, "reflect"
 
 
 class ReflectionPad2d(_Pad):
-    """Padding of the last two axes by their reflection."""
+    """Padding of the last two axes by their reflection.
+
+    Shapes: input (..., H, W), result (..., top + H + bottom, left + W + right).
+    """
 
     axes, mode = 2, "reflect"
 
 
 class ReflectionPad3d(_Pad):
-    """Padding of the last three axes by their reflection."""
+    """Padding of the last three axes by their reflection.
+
+    Shapes: input (..., D, H, W), result (..., front + D + back, top + H + bottom, left + W + right).
+    """
 
     axes, mode = 3, "reflect"
 
 
 class ReplicationPad1d(_Pad):
-    """Padding of the last axis by repeating its outermost elements."""
+    """Padding of the last axis by repeating its outermost elements.
+
+    Shapes: input (..., W), result (..., left + W + right).
+    """
 
     axes, mode = 1, "replicate"
 
 
 class ReplicationPad2d(_Pad):
-    """Padding of the last two axes by repeating their outermost elements."""
+    """Padding of the last two axes by repeating their outermost elements.
+
+    Shapes: input (..., H, W), result (..., top + H + bottom, left + W + right).
+    """
 
     axes, mode = 2, "replicate"
 
 
 class ReplicationPad3d(_Pad):
-    """Padding of the last three axes by repeating their outermost elements."""
+    """Padding of the last three axes by repeating their outermost elements.
+
+    Shapes: input (..., D, H, W), result (..., front + D + back, top + H + bottom, left + W + right).
+    """
 
     axes, mode = 3, "replicate"
 
 
 class CircularPad1d(_Pad):
-    """Padding of the last axis by continuing at its other end."""
+    """Padding of the last axis by continuing at its other end.
+
+    Shapes: input (..., W), result (..., left + W + right).
+    """
 
     axes, mode = 1, "circular"
 
 
 class CircularPad2d(_Pad):
-    """Padding of the last two axes by continuing at their other ends."""
+    """Padding of the last two axes by continuing at their other ends.
+
+    Shapes: input (..., H, W), result (..., top + H + bottom, left + W + right).
+    """
 
     axes, mode = 2, "circular"
 
 
 class CircularPad3d(_Pad):
-    """Padding of the last three axes by continuing at their other ends."""
+    """Padding of the last three axes by continuing at their other ends.
+
+    Shapes: input (..., D, H, W), result (..., front + D + back, top + H + bottom, left + W + right).
+    """
 
     axes, mode = 3, "circular"

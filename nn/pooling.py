@@ -76,7 +76,9 @@ def _nowhere(input: Any) -> Any:
 
 def max_pool1d(input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
                ceil_mode: bool = False, return_indices: bool = False) -> Any:
-    """`max_pool2d` along one axis: input (N, C, L) or (C, L).
+    """`max_pool2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, L_out) or (C, L_out) with L_out as H_out in `max_pool2d`.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.max_pool1d(tg.tensor([[1.0, 3.0, 2.0, 0.0, 5.0]]), 2)
@@ -134,7 +136,9 @@ def _avg_pool(ndim: int, input: Any, kernel_size: Size, stride: Size | None, pad
 
 def avg_pool1d(input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Any:
-    """`avg_pool2d` along one axis: input (N, C, L) or (C, L).
+    """`avg_pool2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, L_out) or (C, L_out) with L_out as H_out in `max_pool2d`.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.avg_pool1d(tg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
@@ -166,7 +170,9 @@ def _lp_pool(ndim: int, input: Any, norm_type: float, kernel_size: Size, stride:
 
 def lp_pool1d(input: Any, norm_type: float, kernel_size: Size, stride: Size | None = None,
               ceil_mode: bool = False) -> Any:
-    """`lp_pool2d` along one axis: input (N, C, L) or (C, L).
+    """`lp_pool2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, L_out) or (C, L_out) with L_out as H_out in `max_pool2d`.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.lp_pool1d(tg.tensor([[3.0, 4.0, 0.0, 2.0]]), 2, 2)
@@ -261,7 +267,9 @@ def _adaptive_max_pool(ndim: int, input: Any, output_size: AdaptiveSize, return_
 
 
 def adaptive_avg_pool1d(input: Any, output_size: AdaptiveSize) -> Any:
-    """`adaptive_avg_pool2d` along one axis: input (N, C, L) or (C, L).
+    """`adaptive_avg_pool2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, output_size) or (C, output_size).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.adaptive_avg_pool1d(tg.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]]), 2)
@@ -284,7 +292,9 @@ def adaptive_avg_pool2d(input: Any, output_size: AdaptiveSize) -> Any:
 
 
 def adaptive_max_pool1d(input: Any, output_size: AdaptiveSize, return_indices: bool = False) -> Any:
-    """`adaptive_max_pool2d` along one axis: input (N, C, L) or (C, L).
+    """`adaptive_max_pool2d` along one axis.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, output_size) or (C, output_size).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.adaptive_max_pool1d(tg.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]]), 2)
@@ -343,7 +353,9 @@ class _AvgPool(FunctionModule):
 
 
 class AvgPool1d(_AvgPool):
-    """`functional.avg_pool1d`.
+    """The means of windows along one axis.  See `functional.avg_pool1d`.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, L_out) or (C, L_out).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.AvgPool1d(2)(tg.ones(1, 1, 4))
@@ -382,7 +394,9 @@ class _LPPool(FunctionModule):
 
 
 class LPPool1d(_LPPool):
-    """`functional.lp_pool1d`.
+    """sum(x ** norm_type) ** (1 / norm_type) over windows along one axis.  See `functional.lp_pool1d`.
+
+    Shapes: input (N, C, L) or (C, L), result (N, C, L_out) or (C, L_out).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.LPPool1d(2, 2)(tg.tensor([[[3.0, 4.0]]]))
@@ -393,7 +407,9 @@ class LPPool1d(_LPPool):
 
 
 class LPPool2d(_LPPool):
-    """`functional.lp_pool2d`.
+    """sum(x ** norm_type) ** (1 / norm_type) over windows of images.  See `functional.lp_pool2d`.
+
+    Shapes: input (N, C, H, W) or (C, H, W), result (N, C, H_out, W_out) or (C, H_out, W_out).
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.LPPool2d(2, 2)(tg.ones(1, 1, 2, 2))

@@ -28,6 +28,7 @@ def interpolate(input: Any, size: int | Sequence[int] | None = None,
     (i + 1/2) * n / m - 1/2 of the n there were, with `align_corners` at i * (n - 1) / (m - 1), with "nearest" at
     i * n / m; n / m is 1 / scale_factor where that is given, unless `recompute_scale_factor`.
 
+    Shapes: input (N, C, *), result (N, C, *size), with size = floor(scale_factor * input size) where that is given.
     Raises ValueError where size or scale_factor do not fit, NotImplementedError for "bicubic" and `antialias`.
 
     >>> import tinygrad_lite as tg
@@ -159,7 +160,9 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 
 
 class Upsample(FunctionModule):
-    """`functional.interpolate`.
+    """Images of another size: `functional.interpolate`.
+
+    Shapes: input (N, C, *), result (N, C, *size), with size = floor(scale_factor * input size) where that is given.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.Upsample(scale_factor=2, mode="bilinear")(tg.zeros(1, 3, 4, 5)).shape

@@ -82,6 +82,28 @@ def test_every_op_has_its_equation() -> None:
     assert without == {"moments"}, "the definition of `standardize` shows them"
 
 
+ELEMENTWISE = {"tinygrad_lite.ops." + name for name in ("activation", "elementwise", "functions", "logic", "rounding")}
+
+
+def test_every_op_that_is_not_elementwise_has_its_shapes() -> None:
+    """The modules of elementwise ops are exempt, but for their ops along an axis; so are ops that only move memory."""
+    ops = {name: function.op for name, function in REGISTRY.items()
+           if function.op.forward.__module__.startswith("tinygrad_lite.")}
+    asked = {name: op for name, op in ops.items()
+             if (op.forward.__module__ not in ELEMENTWISE or "dim" in op.settings)
+             and name not in {"clone", "to_device", "to_dtype"}}
+    assert len(asked) > 80
+    assert {"softmax", "matmul", "sum", "view_put"} <= asked.keys()
+    assert [name for name, op in asked.items() if "Shapes:" not in (inspect.getdoc(op.forward) or "")] == []
+
+
+def test_the_reference_shows_no_bare_name_as_an_equation() -> None:
+    page = (ROOT / "docs" / "reference" / "ops.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\$\$(.*)\$\$$", page, re.MULTILINE)
+    assert len(shown) > 60
+    assert [text for text in shown if re.fullmatch(r"\\mathit\{\w+\}|\\operatorname\{[^{}]*\}\(.*\)", text)] == []
+
+
 def test_the_reference_is_that_of_the_code() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))
     pages = made["pages"]()
