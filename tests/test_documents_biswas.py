@@ -157,14 +157,18 @@ def test_a_wrong_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 def test_distance_to_the_printed_curve() -> None:
     """The printed curve is explained by the spread of seeds around it; another curve or accuracy is not."""
-    printed = [biswas.PUBLISHED[max(10, i - i % 10)] for i in range(2, 1001)]  # pass i - 1, as a staircase
-    seeds = [[*printed[:298], value] for value in (0.70, 0.75)]
+    printed = [biswas.PUBLISHED[max(10, i - i % 10)] for i in range(2, 1002)]  # pass i - 1, as a staircase
+    assert biswas.as_printed(printed) == biswas.PUBLISHED
     report = Report("biswas", results=None, pictures=None)
-    assert biswas.as_printed([*printed, 0.0]) == biswas.PUBLISHED
-    assert not biswas.find_distance(report, [*printed, 0.0], seeds, 90.95)
-    assert biswas.find_distance(report, [*printed, 0.0], seeds, 92.0)
-    assert biswas.find_distance(report, [value + 0.06 for value in [*printed, 0.0]], seeds, 90.95)
-    assert ["DISAGREES" in finding.verdict for finding in report.findings] == [False, True, True]
+
+    def disagrees(*shifts: float, accuracy: float = 90.95) -> bool:
+        curves = [[value + shift for value in printed] for shift in shifts]
+        return biswas.find_spread(report, curves, [accuracy] * len(curves))
+
+    assert not disagrees(-0.05, 0.05)
+    assert not disagrees(0.02, 0.05)  # outside, but not farther than they are from each other
+    assert disagrees(0.04, 0.05)
+    assert disagrees(-0.05, 0.05, accuracy=92)
 
 
 def test_command_line(tmp_path: Path) -> None:
