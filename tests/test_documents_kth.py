@@ -328,6 +328,20 @@ def test_momentum_amounts_to_a_larger_learning_rate() -> None:
     assert float(0.1 * G) == pytest.approx(0.1 / 0.6)
 
 
+@given(networks(), seeds)
+def test_flattening_loses_nothing(network: Any, seed: int) -> None:
+    """Spatial information is said to be lost by flattening the images. It is all there, in any order of the pixels: a
+    dense network does the same with shuffled pixels and equally shuffled columns of W1. It never used it."""
+    parameters, activations, cost, random = network
+    x, y = examples(parameters, random)
+    order = np.random.default_rng(seed).permutation(len(x))
+    shuffled = parameters | {"W1": parameters["W1"][:, order]}
+    J, gradients = kth.derived_gradients(x, y, parameters, activations, cost)
+    J_shuffled, gradients_shuffled = kth.derived_gradients(x[order], y, shuffled, activations, cost)
+    assert J_shuffled == pytest.approx(J, rel=1e-10)
+    assert_same(gradients_shuffled, gradients | {"W1": gradients["W1"][:, order]})
+
+
 # --- the experiments ----------------------------------------------------------------------------------------------
 
 
@@ -335,7 +349,7 @@ def test_the_jump_is_found() -> None:
     """One class of ten that is read at last gives 8 points."""
     asleep, awake = [70.0] * 7 + [0.0] + [70.0] * 2, [70.0] * 7 + [80.0] + [70.0] * 2
     recalls = [[10.0] * 10, *[asleep] * kth.AWAKE, awake, awake]
-    run = kth.Run([float(np.mean(r)) for r in recalls], recalls, [], {})
+    run = kth.Run([float(np.mean(r)) for r in recalls], [], recalls, [], {})
     epoch, c, share, gain = kth.largest_jump(run)
     assert (epoch, c) == (kth.AWAKE + 1, 7)
     assert share == pytest.approx(1)
