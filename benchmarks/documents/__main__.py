@@ -34,12 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pictures = None if options.quick and options.pictures == PICTURES else options.pictures
         device = {"numpy": "cpu", "cupy": "cuda"}[options.backend]
         report = Report(name, options.quick, options.data, device, results, pictures)
+        failure = None
         try:
+            report.check(DOCUMENTS[name].DATASETS)
             status |= DOCUMENTS[name].run(report)
         except (ImportError, OSError, RuntimeError, ValueError) as error:  # data that is missing, no GPU
-            print(f"{name}: {error}", file=sys.stderr)
-            return 1
-        report.write()
+            failure = f"{name}: {error}"
+            print(failure, file=sys.stderr)
+            status = 1
+        if report.findings:
+            report.write(failure)
     return status
 
 

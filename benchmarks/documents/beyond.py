@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Model: TypeAlias = nn.Sequential
 
+DATASETS = ("mnist", "cifar10")
 KTH_CIFAR10 = 41.94  # per cent, the best of the five reports on CIFAR-10
 
 

@@ -46,6 +46,7 @@ Nested: TypeAlias = Any
 """Numbers in lists in lists, as deep as the dimensions."""
 Parameters: TypeAlias = dict[str, Any]
 
+DATASETS = ("mnist",)
 # the 20 predictions at the end of the report, and the true classes beside them
 PUBLISHED_PREDICTIONS = (9, 0, 9, 3, 3, 9, 9, 0, 5, 0, 9, 1, 2, 0, 5, 5, 5, 0, 0, 5)
 PUBLISHED_CLASSES = (7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6, 9, 0, 1, 5, 9, 7, 3, 4)
@@ -486,7 +487,8 @@ def check_gradients(report: Report, images: Images) -> bool:
                                   strict=True):
                 worst = max(worst, float(np.abs(one - other).max() / np.abs(other).max()))
     report.find("forward and backward of the layers", "described, not printed", "loops over lists, float64, MLP and "
-                "both CNNs in full size", f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG")
+                "both CNNs in full size", f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG",
+                any_images=True)
     return not worst <= 1e-10
 
 
@@ -518,12 +520,14 @@ def find_times(report: Report, images: Images) -> None:
         report.find("CNN-full is faster", "as it has 12 x 12 instead of 24 x 24 numbers", f"{reading}, a step",
                     "; ".join(f"{way} {full * 1e3:.2f} against {simple * 1e3:.2f} ms"
                               for way, (full, simple) in pairs.items()),
-                    "; ".join(f"{way}: {simple / full:.2f} times as fast" for way, (full, simple) in pairs.items()))
+                    "; ".join(f"{way}: {simple / full:.2f} times as fast" for way, (full, simple) in pairs.items()),
+                    any_images=True)
     plain, eager_time, captured_time = (typical[f"simple, {way}"] for way in ways)
     report.find("what lists and capture make of it", "without libraries like NumPy", f"CNN-simple, {reading}",
                 f"lists {plain * 1e3:.1f} ms, eager {eager_time * 1e3:.2f} ms, captured {captured_time * 1e3:.2f} ms",
                 f"captured {eager_time / captured_time:.1f} times as fast as eager, {plain / captured_time:.0f} times "
-                "as fast as lists")
+                "as fast as lists",
+                any_images=True)
     report.series["seconds of a step"] = seconds
 
 
@@ -640,7 +644,7 @@ def find_untrained(report: Report, layers: Network, images: Images) -> None:
         report.find("MLP, MSE", f"{PUBLISHED_ERROR:.4f} after epoch 19",
                     f"784-40-10, tanh, {weights}, *before* its first step, 10 seeds",
                     f"error {_range(errors, 3)}, {np.mean(errors):.3f} on average",
-                    "as if the published one had learned nothing" if inside else "another one")
+                    "as if the published one had learned nothing" if inside else "another one", any_images=True)
 
 
 def find_ten_classes(report: Report, images: Images, test: Images) -> None:

@@ -43,6 +43,7 @@ Array: TypeAlias = NDArray[Any]
 Parameters: TypeAlias = dict[str, Array]
 Step: TypeAlias = Callable[[Any, Any], Any]
 
+DATASETS = ("mnist", "cifar10")
 SLOPE = 0.25
 """The a of PReLU (9); the report gives no value, this is PyTorch's first."""
 
@@ -481,7 +482,8 @@ def check_equations(report: Report, images: Images) -> bool:
         _, derived = derived_gradients(x, y, parameters, device=report.device)
         worst = max(worst, *(np.abs(derived[name] - g).max() / np.abs(g).max() for name, g in by_hand.items()))
     report.find("equations (3)-(6), (10), (12)-(15)", "gradients derived by hand", "(12), (13) with sigma'(z) as a row",
-                f"largest relative difference {worst:.1e}", "right" if worst <= 1e-10 else "WRONG")
+                f"largest relative difference {worst:.1e}", "right" if worst <= 1e-10 else "WRONG",
+                any_images=True)
     return bool(worst <= 1e-10)
 
 
@@ -513,13 +515,15 @@ def time_per_step(report: Report, data: Data) -> None:
     one = rows["batch 1, momentum 0"]
     report.find("a step with one example", "-", "784-32-10, float32: eager, captured, NumPy by hand",
                 ", ".join(f"{1e6 * one[who]:.0f}" for who in ("eager", "captured", "NumPy by hand")) + " us",
-                f"capture gains a factor of {one['eager'] / one['captured']:.1f}")
+                f"capture gains a factor of {one['eager'] / one['captured']:.1f}",
+                any_images=True)
     epochs = report.series["seconds per epoch of 60,000 images"]
     added = rows["batch 1, momentum 0.8"]["captured"] / one["captured"] - 1
     report.find("time per epoch against hyper-parameters", "left open", "captured; batch 1, 10, 50; momentum 0 / 0.8",
                 ", ".join(f"{epochs[f'batch {n}, momentum 0']['captured']:.2f} / "
                           f"{epochs[f'batch {n}, momentum 0.8']['captured']:.2f} s" for n in (1, 10, 50)),
-                f"the batch size decides; momentum adds {added:.0%} to batch 1")
+                f"the batch size decides; momentum adds {added:.0%} to batch 1",
+                any_images=True)
 
 
 def numpy_step(data: Data, beta: float) -> Callable[[], None]:
@@ -535,11 +539,6 @@ def numpy_step(data: Data, beta: float) -> Callable[[], None]:
             parameters[name] = update(parameters[name], G[name], 0.1)
 
     return step
-
-
-def find(report: Report, experiment: str, published: str, reading: str, measured: str, verdict: str) -> None:
-    """`report.find`; a quick run sees other images, and few of them: no verdict on published figures."""
-    report.find(experiment, published, reading, measured, "of other images" if report.quick else verdict)
 
 
 def spread(values: Sequence[float]) -> str:
@@ -566,37 +565,37 @@ def learning_rates_and_momentum(simulations: Simulations) -> dict[str, list[Run]
     bests = {name: [run.best[0] for run in of_seeds] for name, of_seeds in runs.items()}
     first_epoch = {name: [run.accuracies[0] for run in of_seeds] for name, of_seeds in runs.items()}
 
-    find(report, "figure 8, lr 0.1", "best 94.81, after epoch 32", f"{len(seeds)} seeds",
-         f"{spread(bests['lr 0.1'])}, after epochs {', '.join(str(run.best[1]) for run in runs['lr 0.1'])}",
-         agreement(94.81, bests["lr 0.1"]))
+    report.find("figure 8, lr 0.1", "best 94.81, after epoch 32", f"{len(seeds)} seeds",
+                f"{spread(bests['lr 0.1'])}, after epochs {', '.join(str(run.best[1]) for run in runs['lr 0.1'])}",
+                agreement(94.81, bests["lr 0.1"]))
     cross = [simulations.run(Setting(lr, cost="cross-entropy")) for lr in (0.1, 1.0)]
     report.series["test accuracy, cross-entropy, lr 0.1 and 1"] = [run.accuracies for run in cross]
-    find(report, "figure 8 with (11) as the cost", "best 94.81; lr 1 over 90 after one epoch", "seed 0",
-         f"best {cross[0].best[0]:.2f} after epoch {cross[0].best[1]}; lr 1: {cross[1].accuracies[0]:.2f} after one",
-         f"squares: {bests['lr 0.1'][0]:.2f} and {first_epoch['lr 1'][0]:.2f}")
+    report.find("figure 8 with (11) as the cost", "best 94.81; lr 1 over 90 after one epoch", "seed 0",
+                f"best {cross[0].best[0]:.2f} after epoch {cross[0].best[1]}; lr 1: {cross[1].accuracies[0]:.2f}",
+                f"squares: {bests['lr 0.1'][0]:.2f} and {first_epoch['lr 1'][0]:.2f}")
     more = [simulations.run(Setting(1.0), seed, epochs=1).accuracies[0] for seed in range(len(seeds), 6)]
     first = [*first_epoch["lr 1"], *more]
-    find(report, "figure 8, lr 1", "over 90 after one epoch", f"{len(first)} seeds", spread(first),
-         "agrees in " + f"{sum(a > 90 for a in first)} of {len(first)}: it depends on the initial weights")
+    report.find("figure 8, lr 1", "over 90 after one epoch", f"{len(first)} seeds", spread(first),
+                "agrees in " + f"{sum(a > 90 for a in first)} of {len(first)}: it depends on the initial weights")
     ordered = all(max(bests[name]) < min(bests["lr 0.1"]) for name in ("lr 0.01", "lr 5"))
-    find(report, "figure 8, lr 0.01 and 5", "slow; poor, as if at random", f"best of the epochs, {len(seeds)} seeds",
-         f"{spread(bests['lr 0.01'])} and {spread(bests['lr 5'])}", "agrees" if ordered else "disagrees")
+    report.find("figure 8, lr 0.01 and 5", "slow; poor, as if at random", f"best of the epochs, {len(seeds)} seeds",
+                f"{spread(bests['lr 0.01'])} and {spread(bests['lr 5'])}", "agrees" if ordered else "disagrees")
     quick, slow = ([next((i for i, a in enumerate(run.accuracies, 1) if a > 93.3), epochs + 1) for run in runs[name]]
                    for name in ("momentum 0.4", "lr 0.1"))
-    find(report, "figure 9, momentum 0.4", "over 93.3 after 3 epochs, without momentum after 6", f"{len(seeds)} seeds",
-         f"after {', '.join(map(str, quick))} and {', '.join(map(str, slow))}",
-         "agrees in kind" if all(q < s for q, s in zip(quick, slow, strict=True)) else "not seen in all")
-    find(report, "figure 9, momentum 0.4 and lr 1", "behave alike in the beginning",
-         "epoch 1, seed 0: momentum 0.4, lr 1, lr 0.1",
-         ", ".join(f"{first_epoch[name][0]:.2f}" for name in ("momentum 0.4", "lr 1", "lr 0.1")),
-         "lambda / (1 - beta) is 0.17, not 1")
-    find(report, "figure 9, momentum 0.8", "best 95.5, after epoch 30", f"{len(seeds)} seeds",
-         spread(bests["momentum 0.8"]), agreement(95.5, bests["momentum 0.8"]))
+    report.find("figure 9, momentum 0.4", "over 93.3 after 3 epochs, without momentum after 6", f"{len(seeds)} seeds",
+                f"after {', '.join(map(str, quick))} and {', '.join(map(str, slow))}",
+                "agrees in kind" if all(q < s for q, s in zip(quick, slow, strict=True)) else "not seen in all")
+    report.find("figure 9, momentum 0.4 and lr 1", "behave alike in the beginning",
+                "epoch 1, seed 0: momentum 0.4, lr 1, lr 0.1",
+                ", ".join(f"{first_epoch[name][0]:.2f}" for name in ("momentum 0.4", "lr 1", "lr 0.1")),
+                "lambda / (1 - beta) is 0.17, not 1")
+    report.find("figure 9, momentum 0.8", "best 95.5, after epoch 30", f"{len(seeds)} seeds",
+                spread(bests["momentum 0.8"]), agreement(95.5, bests["momentum 0.8"]))
     larger, heavy, small = (float(np.mean(bests[name])) for name in ("lr 0.5", "momentum 0.8", "lr 0.1"))
-    find(report, "figure 9, momentum 0.8", "a better minimum, perhaps escaped from a local one",
-         f"lr 0.5 without momentum: the same lambda / (1 - beta), {len(seeds)} seeds",
-         f"{spread(bests['lr 0.5'])} against {spread(bests['momentum 0.8'])}; lr 0.1: {spread(bests['lr 0.1'])}",
-         "mostly the larger step" if larger - small > (heavy - small) / 2 else "more than the larger step")
+    report.find("figure 9, momentum 0.8", "a better minimum, perhaps escaped from a local one",
+                f"lr 0.5 without momentum: the same lambda / (1 - beta), {len(seeds)} seeds",
+                f"{spread(bests['lr 0.5'])} against {spread(bests['momentum 0.8'])}; lr 0.1: {spread(bests['lr 0.1'])}",
+                "mostly the larger step" if larger - small > (heavy - small) / 2 else "more than the larger step")
     return runs
 
 
@@ -625,15 +624,15 @@ def error_of_batches(report: Report, data: Data, model: nn.Sequential) -> None:
         curves[f"batch {size}"] = [round(error, 6) for error in errors]
     report.series["figure 10"] = curves
     falls = [e[-1] - e[0] for e in curves.values()]
-    find(report, "figure 10, 100 steps", "batch 1 varies most and ends higher; 50 falls fastest",
-         "MSE of all training images, change in per cent",
-         ", ".join(f"{name} {100 * (e[-1] / e[0] - 1):+.1f}" for name, e in curves.items()),
-         "agrees" if falls[0] > 0 and falls[2] < falls[1] else
-         "the order agrees, batch 1 does not end higher here" if falls[2] < falls[1] < falls[0] else "disagrees")
+    report.find("figure 10, 100 steps", "batch 1 varies most and ends higher; 50 falls fastest",
+                "MSE of all training images, change in per cent",
+                ", ".join(f"{name} {100 * (e[-1] / e[0] - 1):+.1f}" for name, e in curves.items()),
+                "agrees" if falls[0] > 0 and falls[2] < falls[1] else
+                "the order agrees, batch 1 does not end higher here" if falls[2] < falls[1] < falls[0] else "disagrees")
     rough = {name: np.abs(np.diff(e)).sum() / max(abs(e[-1] - e[0]), 1e-9) for name, e in curves.items()}
-    find(report, "figure 10, smoothness", "larger is smoother", "length of the way over the distance",
-         ", ".join(f"{name} {r:.1f}" for name, r in rough.items()),
-         "agrees" if rough["batch 50"] < rough["batch 1"] else "disagrees")
+    report.find("figure 10, smoothness", "larger is smoother", "length of the way over the distance",
+                ", ".join(f"{name} {r:.1f}" for name, r in rough.items()),
+                "agrees" if rough["batch 50"] < rough["batch 1"] else "disagrees")
 
 
 def batch_sizes(simulations: Simulations, plain: list[Run]) -> tuple[dict[str, list[Run]], bool]:
@@ -648,14 +647,14 @@ def batch_sizes(simulations: Simulations, plain: list[Run]) -> tuple[dict[str, l
     bests = {name: [run.best[0] for run in of_seeds] for name, of_seeds in runs.items()}
     root = [bests["batch 1, lr 0.1"], bests["batch 10, lr 0.316"], bests["batch 50, lr 0.71"]]
     ordered = all(one > ten > fifty for one, ten, fifty in zip(*root, strict=True))
-    find(report, "figure 11, square-root rule", "batch 1 > 10 > 50",
-         f"best of the epochs, {len(seeds)} seeds, the same initial weights", ", ".join(map(spread, root)),
-         "agrees in all" if ordered else "DISAGREES")
+    report.find("figure 11, square-root rule", "batch 1 > 10 > 50",
+                f"best of the epochs, {len(seeds)} seeds, the same initial weights", ", ".join(map(spread, root)),
+                "agrees in all" if ordered else "DISAGREES")
     linear = [bests["batch 10, lr 1"], bests["batch 50, lr 5"]]
-    find(report, "figure 11, batch size or learning rate?", "left open",
-         "linear rule: batch 10 with lr 1, 50 with lr 5", " and ".join(map(spread, linear)),
-         "the learning rate" if min(map(np.mean, linear)) > (np.mean(root[0]) + np.mean(root[2])) / 2
-         else "the batch size")
+    report.find("figure 11, batch size or learning rate?", "left open",
+                "linear rule: batch 10 with lr 1, 50 with lr 5", " and ".join(map(spread, linear)),
+                "the learning rate" if min(map(np.mean, linear)) > (np.mean(root[0]) + np.mean(root[2])) / 2
+                else "the batch size")
     return runs, ordered
 
 
@@ -669,31 +668,31 @@ def combination(
     then = [simulations.resume(run.kept[switch], Setting(0.71, 0.8, 50), seed) for seed, run in enumerate(before)]
     curves = {"batch 1, lr 0.1": first.accuracies, "batch 50, lr 0.71": then[0].accuracies}
     bests = [run.best[0] for run in then]
-    find(report, "figure 12, batch 50 from epoch 26 on", "best 95.75, after epoch 31", f"{len(then)} seeds",
-         f"{spread(bests)}, after epochs {', '.join(str(switch + run.best[1]) for run in then)}",
-         agreement(95.75, bests))
+    report.find("figure 12, batch 50 from epoch 26 on", "best 95.75, after epoch 31", f"{len(then)} seeds",
+                f"{spread(bests)}, after epochs {', '.join(str(switch + run.best[1]) for run in then)}",
+                agreement(95.75, bests))
     gains = [after.accuracies[0] - run.accuracies[switch - 1] for after, run in zip(then, before, strict=True)]
-    find(report, "figure 12, the epoch of the change", "+0.45", f"{len(gains)} seeds", spread(gains),
-         agreement(0.45, gains))
+    report.find("figure 12, the epoch of the change", "+0.45", f"{len(gains)} seeds", spread(gains),
+                agreement(0.45, gains))
     report.series["training accuracy, figure 12"] = [
         [*run.train_accuracies[:switch], *after.train_accuracies] for run, after in zip(before, then, strict=True)]
     trained = [after.train_accuracies[-1] - after.train_accuracies[0] for after in then]
     tested = [after.accuracies[-1] - after.best[0] for after in then]
-    find(report, "figure 12, overfitting after epoch 32", "training accuracy goes on rising, test accuracy falls",
-         "from epoch 26 to 35; from the best epoch to 35",
-         f"training {', '.join(f'{gain:+.2f}' for gain in trained)}; "
-         f"test {', '.join(f'{gain:+.2f}' for gain in tested)}",
-         "agrees" if min(trained) > 0 > max(tested) else "not in all seeds")
+    report.find("figure 12, overfitting after epoch 32", "training accuracy goes on rising, test accuracy falls",
+                "from epoch 26 to 35; from the best epoch to 35",
+                f"training {', '.join(f'{gain:+.2f}' for gain in trained)}; "
+                f"test {', '.join(f'{gain:+.2f}' for gain in tested)}",
+                "agrees" if min(trained) > 0 > max(tested) else "not in all seeds")
     # batch 50 with lr 0.71 moves 0.71 / 50 per example
     for setting in (Setting(0.0142, 0.8), Setting(5.0, 0.8, 50)):
         curves[f"batch {setting.batch}, lr {setting.lr:g}"] = simulations.resume(start, setting).accuracies
     report.series["test accuracy, figure 12"] = curves
     one, lower, rule, high = (max(values[-(simulations.epochs - switch):]) for values in (
         curves[f"batch {n}, lr {lr}"] for n, lr in ((1, "0.1"), (1, "0.0142"), (50, "0.71"), (50, "5"))))
-    find(report, "figure 12, batch size or learning rate?", "left open",
-         "lr per example 0.1: batch 1, batch 50 with lr 5; 0.0142: batch 1, batch 50 with lr 0.71",
-         f"{one:.2f}, {high:.2f}; {lower:.2f}, {rule:.2f}",
-         "the learning rate" if abs(lower - rule) < max(rule, lower) - max(one, high) else "not the rate alone")
+    report.find("figure 12, batch size or learning rate?", "left open",
+                "lr per example 0.1: batch 1, batch 50 with lr 5; 0.0142: batch 1, batch 50 with lr 0.71",
+                f"{one:.2f}, {high:.2f}; {lower:.2f}, {rule:.2f}",
+                "the learning rate" if abs(lower - rule) < max(rule, lower) - max(one, high) else "not the rate alone")
     return curves, [run.kept[simulations.epochs - switch] for run in then]
 
 
@@ -702,10 +701,10 @@ def sudden_jumps(simulations: Simulations, slow: list[Run], large: list[Run]) ->
     report = simulations.report
     gains = {"lr 0.01": [largest_jump(run)[3] for run in slow], "batch 50": [largest_jump(run)[3] for run in large]}
     asleep = sum(min(run.recalls[-1]) < 10 for run in large)
-    find(report, "the sudden jump", "after epoch 10 with lr 0.01, and with large batches",
-         f"largest gain of an epoch after the {AWAKE}th: lr 0.01, {len(slow)} seeds; batch 50, {len(large)} seeds",
-         "; ".join(", ".join(f"{gain:.2f}" for gain in each) for each in gains.values()),
-         f"a matter of the initial weights; in {asleep} of {len(large)} a class is never read")
+    report.find("the sudden jump", "after epoch 10 with lr 0.01, and with large batches",
+                f"largest gain of an epoch after the {AWAKE}th: lr 0.01, {len(slow)} seeds; batch 50, {len(large)}",
+                "; ".join(", ".join(f"{gain:.2f}" for gain in each) for each in gains.values()),
+                f"a matter of the initial weights; in {asleep} of {len(large)} a class is never read")
     slowly, seed = (int(np.argmax(each)) for each in gains.values())
     jumps = {f"lr 0.01, seed {slowly}": slow[slowly], f"batch 50, lr 0.71, seed {seed}": large[seed]}
     for name, run in jumps.items():
@@ -713,15 +712,15 @@ def sudden_jumps(simulations: Simulations, slow: list[Run], large: list[Run]) ->
         recalls = ", ".join(f"{r[c]:.1f}" for r in run.recalls[max(epoch - 2, 0) : epoch + 1])
         report.series[f"the jump, {name}"] = {"epoch": epoch + 1, "class": c, "accuracies": run.accuracies,
                                               "recalls of the class": [r[c] for r in run.recalls]}
-        find(report, f"the jump, {name}", "left open", "recall of each class, epoch by epoch",
-             f"epoch {epoch + 1}: {gain:+.2f} points; class {c} alone {share * gain:+.2f} (its recall: {recalls})",
-             "one output wakes up" if gain > 2 and share > 0.5 else "no jump")
+        report.find(f"the jump, {name}", "left open", "recall of each class, epoch by epoch",
+                    f"epoch {epoch + 1}: {gain:+.2f} points; class {c} alone {share * gain:+.2f} (recall {recalls})",
+                    "one output wakes up" if gain > 2 and share > 0.5 else "no jump")
     c = largest_jump(large[seed])[1]
     cross = simulations.run(Setting(0.71, batch=50, cost="cross-entropy"), seed, epochs=min(5, simulations.epochs))
-    find(report, f"the same weights (seed {seed}) with (11)", "-",
-         "dJ/dz = p - y has no factor p (1 - p) that can vanish",
-         f"recall of class {c} after epoch 1, 2, ...: {', '.join(f'{r[c]:.1f}' for r in cross.recalls)}",
-         "awake at once" if cross.recalls[0][c] > 50 else "not at once")
+    report.find(f"the same weights (seed {seed}) with (11)", "-",
+                "dJ/dz = p - y has no factor p (1 - p) that can vanish",
+                f"recall of class {c} after epoch 1, 2, ...: {', '.join(f'{r[c]:.1f}' for r in cross.recalls)}",
+                "awake at once" if cross.recalls[0][c] > 50 else "not at once")
     return jumps
 
 
@@ -750,20 +749,20 @@ def wrong_images(report: Report, data: Data, models: list[nn.Sequential]) -> tup
     np.add.at(pairs, (classes[missed], p[missed].argmax(1)), 1)
     worst = [divmod(int(i), 10) for i in np.argsort(-pairs.ravel(), kind="stable")[:5]]
     report.series["wrong images"] = {"indices": missed.tolist(), "confusion (true, predicted)": pairs.tolist()}
-    find(report, "which images are wrong", "left open", "most frequent: true as predicted",
-         ", ".join(f"{t} as {q}: {pairs[t, q]}" for t, q in worst), f"{len(missed)} of {len(classes):,} images")
+    report.find("which images are wrong", "left open", "most frequent: true as predicted",
+                ", ".join(f"{t} as {q}: {pairs[t, q]}" for t, q in worst), f"{len(missed)} of {len(classes):,} images")
     chance = wrong.mean(1).prod()
-    find(report, "why: the image or the network?", "left open", f"wrong by all {len(models)} networks of other seeds",
-         f"{wrong.all(0).sum()} images, {100 * wrong.all(0).sum() / len(missed):.0f} % of the wrong ones",
-         f"by chance {chance * len(classes):.1f}: mostly the same hard images"
-         if 2 * wrong.all(0).sum() > len(missed) else f"by chance {chance * len(classes):.1f}: partly the image")
-    find(report, "why: what the network says", "left open", "second largest output right; no output above 1/2",
-         f"{second.mean():.0%}; {unsure[0]:.0%} of the wrong, {unsure[1]:.1%} of the right",
-         "it often knows that it does not know" if unsure[0] > 5 * unsure[1] else "wrong and sure")
-    find(report, "why: what else could be read", "left open", "the nearest training image, pixel by pixel",
-         f"has the right class in {rightly:.0%}, the network's in {alike.mean():.0%}",
-         "the pixels say enough, 32 hidden units keep too little of it" if rightly > 0.5
-         else "the images look like another class")
+    report.find("why: the image or the network?", "left open", f"wrong by all {len(models)} networks of other seeds",
+                f"{wrong.all(0).sum()} images, {100 * wrong.all(0).sum() / len(missed):.0f} % of the wrong ones",
+                f"by chance {chance * len(classes):.1f}: mostly the same hard images"
+                if 2 * wrong.all(0).sum() > len(missed) else f"by chance {chance * len(classes):.1f}: partly the image")
+    report.find("why: what the network says", "left open", "second largest output right; no output above 1/2",
+                f"{second.mean():.0%}; {unsure[0]:.0%} of the wrong, {unsure[1]:.1%} of the right",
+                "it often knows that it does not know" if unsure[0] > 5 * unsure[1] else "wrong and sure")
+    report.find("why: what else could be read", "left open", "the nearest training image, pixel by pixel",
+                f"has the right class in {rightly:.0%}, the network's in {alike.mean():.0%}",
+                "the pixels say enough, 32 hidden units keep too little of it" if rightly > 0.5
+                else "the images look like another class")
     order = np.argsort(-p[missed].max(1), kind="stable")
     return missed[order], classes[missed][order], p[missed][order], nearest[order]
 
@@ -819,9 +818,9 @@ def cifar10(report: Report) -> dict[str, list[float]]:
             scores = sigmoid(X_test @ p["W1"].T + p["b1"]) @ p["W2"].T + p["b2"]
             accuracies.append(round(float(100 * (scores.argmax(1) == classes).mean()), 2))
         curves[str(reading)] = accuracies
-        find(report, "figure 14, CIFAR-10", "41.94", f"{reading}, {epochs[0]} + {epochs[1]} epochs",
-             f"best {max(accuracies):.2f}, {accuracies[epochs[0] - 1]:.2f} after batch 1",
-             agreement(41.94, [max(accuracies)], 0.5))
+        report.find("figure 14, CIFAR-10", "41.94", f"{reading}, {epochs[0]} + {epochs[1]} epochs",
+                    f"best {max(accuracies):.2f}, {accuracies[epochs[0] - 1]:.2f} after batch 1",
+                    agreement(41.94, [max(accuracies)], 0.5))
     report.series["test accuracy, figure 14"] = curves
     return curves
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 Parameters: TypeAlias = dict[str, Any]
 
+DATASETS = ("mnist",)
 EPOCHS = 500
 LEARNING_RATE = 0.25
 # table I: accuracy on the training and the test images in per cent
@@ -330,7 +331,8 @@ def check_gradients(report: Report, images: Images) -> bool:
         pairs = [*((derived[name], by_hand[name]) for name in parameters), *zip(derived_z, by_hand_z, strict=True)]
         worst = max(worst, *(float(np.abs(one - other).max() / np.abs(other).max()) for one, other in pairs))
     report.find("gradients by (2) and (3)", "dC/dw, dC/db", f"float64, {len(images.classes)} images, and dC/dz",
-                f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG")
+                f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG",
+                any_images=True)
     return not worst <= 1e-10
 
 
@@ -348,7 +350,8 @@ def find_mistake(report: Report, images: Images) -> bool:
     cause = str(found.causes[0]) if found.causes else "no cause found"
     named = [e.ok for e in found.entries] == [False, False, True, True] and "derivative of sigmoid" in cause
     report.find("the hidden layer's gradient", "collapse after epoch 200", "a (1 - a) left out, given to "
-                "testing.compare_gradients", cause, "the mistake is named" if named else "NOT FOUND")
+                "testing.compare_gradients", cause, "the mistake is named" if named else "NOT FOUND",
+                any_images=True)
     return not named
 
 
@@ -490,7 +493,8 @@ def find_vanishing(report: Report, images: Images) -> None:
         report.find("vanishing gradients", "slower and harder", f"{depths[-1]} hidden layers of 64, weights {scale}, "
                     "rms dC/dz before the first step", f"{deepest[-1]:.1e} at the output, {deepest[0]:.1e} at the "
                     f"first layer: 1 / {1 / factor:.0f} per layer",
-                    "a (1 - a) makes 1 / 4 of it in each layer, the weights the rest")
+                    "a (1 - a) makes 1 / 4 of it in each layer, the weights the rest",
+                    any_images=True)
     report.series["rms dC/dz by layer, before the first step"] = layers
     draw_vanishing(report, layers)
 
@@ -515,7 +519,8 @@ def find_times(report: Report, images: Images) -> None:
     measured = ", ".join(f"{name} {time.best * 1e3:.1f} ms" for name, time in times.items())
     gain = times["eager"].best / times["captured"].best
     report.find("time of an epoch", "-", f"784-64-1, float32, {len(images.classes):,} images", measured,
-                f"capturing gains {100 * (gain - 1):.0f} %: these are large arrays")
+                f"capturing gains {100 * (gain - 1):.0f} %: these are large arrays",
+                any_images=True)
     report.series["seconds of an epoch"] = {name: time.best for name, time in times.items()}
 
 

@@ -1,10 +1,11 @@
-"""What a report's experiments have in common: the data, the table of findings, the file of results, the pictures."""
+"""What the experiments have in common: the data, the table of findings, the file of results, the pictures."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from tinygrad_lite import backend
 from tinygrad_lite.datasets import CIFAR10, MNIST, Digits
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent / "results"
@@ -60,24 +62,52 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     series: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    seeds: dict[str, list[int]] = field(default_factory=dict)
 
     def images(self, train: bool, name: str = "mnist") -> Images:
         """MNIST ("mnist") or CIFAR-10 ("cifar10"); with `quick` the embedded digits in the place of both."""
-        dataset: Any
-        if self.quick:
-            dataset = Digits(train)
-        else:
-            dataset = {"mnist": MNIST, "cifar10": CIFAR10}[name](self.data, train)
+        dataset = self.dataset(train, name)
         return Images(dataset.images.reshape(len(dataset), -1) / 255, np.asarray(dataset.targets))
 
-    def find(self, experiment: str, published: str, reading: str, measured: str, verdict: str) -> None:
-        """Add a line to the table, and say it at once: experiments take their time."""
+    def dataset(self, train: bool, name: str) -> Any:
+        """The data set that `images` makes rows of."""
+        if self.quick:
+            return Digits(train)
+        return {"mnist": MNIST, "cifar10": CIFAR10}[name](self.data, train)
+
+    def check(self, datasets: Iterable[str]) -> None:
+        """Complain now, not after an hour, if the device, the pictures or the data cannot be had.
+
+        Raises:
+            RuntimeError: there is no such device.
+            ImportError: the `plots` extra is missing, and pictures are wanted.
+            OSError: a data set is missing, or the folder of results cannot be made.
+        """
+        if self.results is not None:
+            self.results.mkdir(parents=True, exist_ok=True)
+        backend.named(self.device)
+        if self.pictures is not None:
+            importlib.import_module("tinygrad_lite.pictures")
+        for name in datasets:
+            self.dataset(False, name)
+
+    def find(
+        self, experiment: str, published: str, reading: str, measured: str, verdict: str, *, any_images: bool = False
+    ) -> None:
+        """Add a line to the table, and say it at once: experiments take their time.
+
+        A quick run sees other images, and few of them: no verdict on what was published, but where it would be the same
+        for `any_images`.
+        """
+        if self.quick and not any_images:
+            verdict = "of other images"
         self.findings.append(Finding(experiment, published, reading, measured, verdict))
         print(f"  {experiment}: published {published}; {reading}: measured {measured} - {verdict}", flush=True)
 
     @contextmanager
-    def timed(self, experiment: str) -> Iterator[None]:
-        """Within, the time is counted to an experiment."""
+    def timed(self, experiment: str, seeds: Iterable[int] = ()) -> Iterator[None]:
+        """Within, the time is counted to an experiment, which draws from these seeds."""
+        self.seeds[experiment] = sorted({*self.seeds.get(experiment, ()), *seeds})
         backend.synchronize(self.device)
         begun = time.perf_counter()
         yield
@@ -96,20 +126,44 @@ class Report:
         rows = [head, ["---"] * len(head), *([*asdict(finding).values()] for finding in self.findings)]
         return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
-    def write(self) -> None:
-        """Print the table and write the file of results."""
+    def write(self, failure: str | None = None) -> None:
+        """Print the table and write the file of results; after a failure to another file than that of a whole run."""
         print(f"\n{self.table()}\n")
         if self.results is None:
             return
-        self.results.mkdir(parents=True, exist_ok=True)
         content = {
             "document": self.document, "quick": self.quick, "device": self.device,
             "environment": timing.environment(), "date": time.strftime("%Y-%m-%d"),
             "seconds": {name: round(s, 2) for name, s in self.seconds.items()},
+            "seeds": {name: seeds for name, seeds in self.seeds.items() if seeds},
             "findings": [asdict(finding) for finding in self.findings], "series": self.series}
-        path = self.results / f"{self.document}{'-quick' if self.quick else ''}.json"
+        kind = ("-quick" if self.quick else "") + ("-incomplete" if failure else "")
+        path = self.results / f"{self.document}{kind}.json"
+        if failure:
+            content["failure"] = failure
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
         print(f"written to {path}")
+
+
+def largest_difference(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> float:
+    """The largest difference of two arrays, as a share of the largest entry of the second, of all pairs.
+
+    >>> largest_difference([(np.array([1.0, 2.0]), np.array([1.0, 4.0]))])
+    0.5
+    """
+    worst = 0.0
+    for one, other in pairs:
+        scale = np.abs(other).max()
+        difference = float(np.abs(one - other).max() / (scale or 1))
+        if not difference <= worst:  # larger, or not a number
+            worst = difference
+    return worst
+
+
+def tidy(axes: Axes) -> None:
+    """A light grid and no frame, as in the project's other pictures."""
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _plain(x: Any) -> Any:

@@ -32,6 +32,7 @@ Array: TypeAlias = NDArray[np.float64]
 Parameters: TypeAlias = dict[str, Array]
 Gradient: TypeAlias = Callable[[Array, Array, Parameters], Parameters]
 
+DATASETS = ("mnist",)
 SIZES = (784, 16, 16, 10)
 ITERATIONS = 150
 # iteration -> (cost, accuracy in per cent), as printed in the post
@@ -308,14 +309,16 @@ def compare_vectorization(report: Report, X: Array, Y: Array) -> None:
     report.find("vectorization", "often 10 times faster, and more with more data",
                 "an example's part of a gradient: loops over numbers, NumPy example by example, matrices, derived",
                 f"{loops:.0f}, {one_by_one:.1f}, {matrices:.1f}, {derived:.1f} us",
-                f"{loops / matrices:.0f} times as fast as loops, {one_by_one / matrices:.0f} times as one by one")
+                f"{loops / matrices:.0f} times as fast as loops, {one_by_one / matrices:.0f} times as one by one",
+                any_images=True)
 
 
 def find_difference(report: Report, worst: float) -> None:
     """The largest difference of derived and hand-derived gradients."""
     print(f"\nlargest difference of derived and hand-derived gradients: {worst:.1e} (at most 1e-10)")
     report.find("gradients derived by hand", "dZ, dW, db of each layer", "float64, entry by entry", f"{worst:.1e}",
-                "right" if worst <= 1e-10 else "WRONG")
+                "right" if worst <= 1e-10 else "WRONG",
+                any_images=True)
 
 
 def cost_and_loss(X: Array, Y: Array, parameters: Parameters) -> tuple[float, float]:
