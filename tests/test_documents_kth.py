@@ -13,31 +13,30 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import tinygrad_lite as tg
-from benchmarks.documents import kth
+from benchmarks.documents.kth import cifar10, equations, experiments, training
 from benchmarks.documents.report import Images, Report
-from tests.devices import DEVICES
+from tests.derivations import DEVICES, assert_same, seeds
 from tinygrad_lite.backend import Backend
 from tinygrad_lite.testing import compare_gradients
 
 ROOT = Path(__file__).parents[1]
 Array = NDArray[np.float64]
-seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> tuple[kth.Parameters, list[str], str, np.random.Generator]:
+def networks(draw: st.DrawFn) -> tuple[equations.Parameters, list[str], str, np.random.Generator]:
     """Parameters from N(0, 1) for up to four layers, their activations, a cost, and a generator."""
     sizes = draw(st.lists(st.integers(1, 7), min_size=2, max_size=5))
-    activations = draw(st.lists(st.sampled_from(sorted(kth.ACTIVATIONS)), min_size=len(sizes) - 1,
+    activations = draw(st.lists(st.sampled_from(sorted(equations.ACTIVATIONS)), min_size=len(sizes) - 1,
                                 max_size=len(sizes) - 1))
-    cost = draw(st.sampled_from(sorted(kth.COSTS)))
+    cost = draw(st.sampled_from(sorted(equations.COSTS)))
     if cost == "cross-entropy":  # its p lies in (0, 1)
         activations[-1] = "sigmoid"
     random = np.random.default_rng(draw(seeds))
     return parameters_of(sizes, random), activations, cost, random
 
 
-def parameters_of(sizes: list[int], random: np.random.Generator) -> kth.Parameters:
+def parameters_of(sizes: list[int], random: np.random.Generator) -> equations.Parameters:
     parameters = {}
     for k, (n_in, n_out) in enumerate(pairwise(sizes), 1):
         parameters[f"W{k}"] = random.standard_normal((n_out, n_in))
@@ -45,31 +44,26 @@ def parameters_of(sizes: list[int], random: np.random.Generator) -> kth.Paramete
     return parameters
 
 
-def examples(parameters: kth.Parameters, random: np.random.Generator, count: int = 1) -> tuple[Array, Array]:
+def examples(parameters: equations.Parameters, random: np.random.Generator, count: int = 1) -> tuple[Array, Array]:
     """Columns x with entries in [0, 1) and one-hot columns y."""
     classes = len(parameters[f"b{len(parameters) // 2}"])
     return random.random((parameters["W1"].shape[1], count)), np.eye(classes)[:, random.integers(0, classes, count)]
 
 
-def assert_same(derived: kth.Parameters, by_hand: kth.Parameters) -> None:
-    """Every entry to 1e-10 of the largest one."""
-    assert derived.keys() == by_hand.keys()
-    for name, expected in by_hand.items():
-        assert derived[name].shape == expected.shape, name
-        scale = max(np.abs(expected).max(), 1e-12)
-        np.testing.assert_allclose(derived[name] / scale, expected / scale, rtol=0, atol=1e-10, err_msg=name)
-
-
 # --- the equations ------------------------------------------------------------------------------------------------
 
 
-@given(networks())
-def test_gradients_of_parameters_and_pre_activations(network: Any) -> None:
+on_devices = pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.device)
+
+
+@on_devices
+@given(network=networks())
+def test_gradients_of_parameters_and_pre_activations(device: Backend, network: Any) -> None:
     """(5), (6), (8) to (15)."""
     parameters, activations, cost, random = network
     x, y = examples(parameters, random)
-    J, by_hand = kth.hand_derived_gradients(x, y, parameters, activations, cost)
-    derived_J, derived = kth.derived_gradients(x, y, parameters, activations, cost)
+    J, by_hand = equations.hand_derived_gradients(x, y, parameters, activations, cost)
+    derived_J, derived = equations.derived_gradients(x, y, parameters, activations, cost, device.device)
     if cost == "cross-entropy":
         p = derived[f"b{len(activations)}"] + y
         if p.min() < 1e-4 or p.max() > 1 - 1e-4:  # (11) and (12) lose digits there, and at last all of them: see below
@@ -79,14 +73,37 @@ def test_gradients_of_parameters_and_pre_activations(network: Any) -> None:
     assert_same(derived, by_hand)
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda d: d.device)
-@pytest.mark.parametrize("cost", sorted(kth.COSTS))
-def test_gradients_on_other_devices(device: Backend, cost: str) -> None:
-    random = np.random.default_rng(4)
-    parameters, activations = parameters_of([6, 5, 4, 3], random), ["relu", "prelu", "sigmoid"]
+@given(networks())
+def test_gradients_with_examples_as_rows(network: Any) -> None:
+    """The same network written for rows, as `nn.Linear` has it: J is the same, the gradients are transposed."""
+    parameters, activations, cost, random = network
     x, y = examples(parameters, random)
-    _, by_hand = kth.hand_derived_gradients(x, y, parameters, activations, cost)
-    assert_same(kth.derived_gradients(x, y, parameters, activations, cost, device.device)[1], by_hand)
+    _, by_hand = equations.derived_gradients(x, y, parameters, activations, cost)
+    tensors = {name: tg.tensor(value.T, requires_grad=True) for name, value in parameters.items()}
+    functions: Any = {"relu": tg.relu, "sigmoid": tg.sigmoid,
+                      "prelu": lambda z: tg.where(z < 0, equations.SLOPE * z, z)}
+    a = tg.tensor(x.T)
+    for k, name in enumerate(activations, 1):
+        a = functions[name](a @ tensors[f"W{k}"] + tensors[f"b{k}"])
+    y_rows = tg.tensor(y.T)
+    J = (0.5 * ((a - y_rows) ** 2).sum() if cost == "squares"
+         else -(y_rows * tg.log(a) + (1 - y_rows) * tg.log(1 - a)).sum())
+    gradients = tg.autograd.grad(J, [*tensors.values()])
+    assert_same({name: g.numpy().T for name, g in zip(tensors, gradients, strict=True)},
+                {name: by_hand[name] for name in tensors})
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=20), st.floats(-0.9, 0.9))
+def test_activations_and_their_slopes(values: list[float], a: float) -> None:
+    """(8) to (10) with any a; at 0 ReLU has the slope 0, as the engine has it."""
+    z = tg.tensor(np.array([0.0, *values]), requires_grad=True)
+    pairs: list[Any] = [
+        (tg.relu(z), equations.relu, equations.relu_slope), (tg.sigmoid(z), equations.sigmoid, equations.sigmoid_slope),
+        (tg.where(z < 0, a * z, z), lambda x: equations.prelu(x, a), lambda x: equations.prelu_slope(x, a))]
+    for derived, sigma, slope in pairs:
+        x = z.detach().numpy()
+        np.testing.assert_allclose(derived.detach().numpy(), sigma(x), rtol=1e-14)
+        np.testing.assert_allclose(tg.autograd.grad(derived.sum(), z)[0].numpy(), slope(x), rtol=1e-13)
 
 
 @given(networks())
@@ -94,42 +111,46 @@ def test_a_layer_is_its_neurons(network: Any) -> None:
     """(1) to (4) against (5) and (6)."""
     parameters, _, _, random = network
     x, _ = examples(parameters, random)
-    z = kth.layer(parameters["W1"], x, parameters["b1"])
+    z = equations.layer(parameters["W1"], x, parameters["b1"])
     for i, row in enumerate(parameters["W1"]):
-        z_i, a_i = kth.neuron(row, x, parameters["b1"][i].item())
+        z_i, a_i = equations.neuron(row, x, parameters["b1"][i].item())
         assert z_i == pytest.approx(z[i].item(), rel=1e-12, abs=1e-12)
-        assert a_i == pytest.approx(kth.sigmoid(z)[i].item(), rel=1e-12)
+        assert a_i == pytest.approx(equations.sigmoid(z)[i].item(), rel=1e-12)
 
 
-@given(networks(), st.integers(1, 4), st.integers(1, 5), st.floats(0, 0.9), st.floats(0.001, 0.02))
-def test_momentum_and_batches(network: Any, steps: int, n: int, beta: float, lr: float) -> None:
+@on_devices
+@given(network=networks(), steps=st.integers(1, 4), n=st.integers(1, 5), beta=st.floats(0, 0.9),
+       lr=st.floats(0.001, 0.02))
+def test_momentum_and_batches(device: Backend, network: Any, steps: int, n: int, beta: float, lr: float) -> None:
     """(16), (17) and (18), as meant, are what SGD does with the mean loss of a batch, over several steps."""
     parameters, activations, cost, random = network
-    tensors = {name: tg.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    tensors = {name: tg.tensor(value, device=device.device, requires_grad=True) for name, value in parameters.items()}
     optimizer = tg.optim.SGD(list(tensors.values()), lr=lr, momentum=beta)
     x, y = examples(parameters, random, steps * n)
     G = {name: np.zeros_like(value) for name, value in parameters.items()}
     for number in range(steps):
-        rows = kth.batch(number, n)
-        gradients = {i: kth.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters, activations, cost)[1]
+        rows = equations.batch(number, n)
+        gradients = {i: equations.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters, activations, cost)[1]
                      for i in rows}
-        mean = kth.batch_mean(gradients, rows, n)
+        mean = equations.batch_mean(gradients, rows, n)
         for name in parameters:
-            G[name] = kth.momentum(G[name], mean[name], beta)
-            parameters[name] = kth.update(parameters[name], G[name], lr)
+            G[name] = equations.momentum(G[name], mean[name], beta)
+            parameters[name] = equations.update(parameters[name], G[name], lr)
         optimizer.zero_grad()
-        kth.loss(tg.tensor(x[:, rows]), tg.tensor(y[:, rows]), tensors, activations, cost)[0].backward()
+        batch = tg.tensor(x[:, rows], device=device.device), tg.tensor(y[:, rows], device=device.device)
+        equations.loss(*batch, tensors, activations, cost)[0].backward()
         optimizer.step()
-    for name, value in parameters.items():
-        np.testing.assert_allclose(tensors[name].detach().numpy(), value, rtol=1e-9, atol=1e-9, err_msg=name)
+    if not all(np.isfinite(value).all() for value in parameters.values()):  # (11) at p = 0 or 1: see below
+        return
+    assert_same({name: value.detach().to("cpu").numpy() for name, value in tensors.items()}, parameters)
 
 
-def rows_and_biases(parameters: kth.Parameters) -> kth.Parameters:
+def rows_and_biases(parameters: equations.Parameters) -> equations.Parameters:
     return {name: value.flatten() if name.startswith("b") else value.copy() for name, value in parameters.items()}
 
 
 @given(st.tuples(*[st.integers(1, 6)] * 3), st.integers(1, 25), st.integers(1, 9), st.sampled_from([0.0, 0.6, 0.8]),
-       st.sampled_from(sorted(kth.COSTS)), seeds)
+       st.sampled_from(sorted(equations.COSTS)), seeds)
 def test_steps_in_blocks(
     sizes: tuple[int, int, int], count: int, block: int, beta: float, cost: str, seed: int
 ) -> None:
@@ -139,55 +160,55 @@ def test_steps_in_blocks(
     x, y = examples(parameters, random, count)
     fast = rows_and_biases(parameters)
     G = {name: np.zeros_like(value) for name, value in fast.items()}
-    kth.train_in_blocks(fast, G, x.T, y.T, 0.3, beta, cost, block)
+    cifar10.train_in_blocks(fast, G, x.T, y.T, 0.3, beta, cost, block)
     slow_G = {name: np.zeros_like(value) for name, value in parameters.items()}
     for i in range(count):
-        _, gradients = kth.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters, cost=cost)
+        _, gradients = equations.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters, cost=cost)
         for name in parameters:
-            slow_G[name] = kth.momentum(slow_G[name], gradients[name], beta)
-            parameters[name] = kth.update(parameters[name], slow_G[name], 0.3)
+            slow_G[name] = equations.momentum(slow_G[name], gradients[name], beta)
+            parameters[name] = equations.update(parameters[name], slow_G[name], 0.3)
     for name, expected in rows_and_biases(parameters).items():
         np.testing.assert_allclose(fast[name], expected, rtol=1e-9, atol=1e-10, err_msg=name)
         if beta or name != "W1":  # without momentum nobody reads it
             np.testing.assert_allclose(G[name], slow_G[name].reshape(G[name].shape), rtol=1e-9, atol=1e-10)
 
 
-@given(st.tuples(*[st.integers(1, 6)] * 3), st.integers(1, 9), st.sampled_from(sorted(kth.COSTS)), seeds)
+@given(st.tuples(*[st.integers(1, 6)] * 3), st.integers(1, 9), st.sampled_from(sorted(equations.COSTS)), seeds)
 def test_batches_in_numpy(sizes: tuple[int, int, int], n: int, cost: str, seed: int) -> None:
     random = np.random.default_rng(seed)
     parameters = parameters_of(list(sizes), random)
     x, y = examples(parameters, random, 3 * n)
     fast = rows_and_biases(parameters)
-    kth.train_in_batches(fast, {name: np.zeros_like(v) for name, v in fast.items()}, x.T, y.T, 0.3, 0.6, cost, n)
+    cifar10.train_in_batches(fast, {name: np.zeros_like(v) for name, v in fast.items()}, x.T, y.T, 0.3, 0.6, cost, n)
     G = {name: np.zeros_like(value) for name, value in parameters.items()}
     for number in range(3):
-        rows = kth.batch(number, n)
-        _, gradients = kth.derived_gradients(x[:, rows], y[:, rows], parameters, cost=cost)
+        rows = equations.batch(number, n)
+        _, gradients = equations.derived_gradients(x[:, rows], y[:, rows], parameters, cost=cost)
         for name in parameters:
-            G[name] = kth.momentum(G[name], gradients[name], 0.6)
-            parameters[name] = kth.update(parameters[name], G[name], 0.3)
+            G[name] = equations.momentum(G[name], gradients[name], 0.6)
+            parameters[name] = equations.update(parameters[name], G[name], 0.3)
     for name, expected in rows_and_biases(parameters).items():
         np.testing.assert_allclose(fast[name], expected, rtol=1e-9, atol=1e-10, err_msg=name)
 
 
-@pytest.mark.parametrize("setting", [kth.Setting(), kth.Setting(0.1, 0.8), kth.Setting(0.1, 0.4, cost="cross-entropy")],
-                         ids=str)
-def test_the_captured_step_is_the_equations(setting: kth.Setting) -> None:
+@pytest.mark.parametrize("setting", [
+    training.Setting(), training.Setting(0.1, 0.8), training.Setting(0.1, 0.4, cost="cross-entropy")], ids=str)
+def test_the_captured_step_is_the_equations(setting: training.Setting) -> None:
     """The step that the experiments train with, from N(0, 1), in float32."""
-    model = kth.network(0, (12, 5, 4))
-    parameters = kth.numpy_parameters(model)
-    step = tg.capture(kth.make_step(model, setting))
+    model = training.network(0, (12, 5, 4))
+    parameters = experiments.numpy_parameters(model)
+    step = tg.capture(training.make_step(model, setting))
     random = np.random.default_rng(1)
     G = {name: np.zeros_like(value) for name, value in parameters.items()}
     for _ in range(20):
         x, y = examples(parameters, random)
-        J, gradients = kth.hand_derived_gradients(x, y, parameters, cost=setting.cost)
+        J, gradients = equations.hand_derived_gradients(x, y, parameters, cost=setting.cost)
         assert step(x.T.astype(np.float32), y.T.astype(np.float32)).item() == pytest.approx(J, rel=1e-4)
         for name in parameters:
-            G[name] = kth.momentum(G[name], gradients[name], setting.momentum)
-            parameters[name] = kth.update(parameters[name], G[name], setting.lr)
+            G[name] = equations.momentum(G[name], gradients[name], setting.momentum)
+            parameters[name] = equations.update(parameters[name], G[name], setting.lr)
     assert step.captures <= 2  # without .grad at first, then with it
-    for name, value in kth.numpy_parameters(model).items():
+    for name, value in experiments.numpy_parameters(model).items():
         np.testing.assert_allclose(value, parameters[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
@@ -197,10 +218,10 @@ def test_the_captured_step_is_the_equations(setting: kth.Setting) -> None:
 def test_equation_18_sums_over_the_wrong_examples() -> None:
     """From i = n to (l+1) n, inclusive: 1, n + 1, 2n + 1, ... examples instead of n, and never the first n."""
     n = 5
-    assert [len(kth.batch_as_printed(number, n)) for number in range(4)] == [1, n + 1, 2 * n + 1, 3 * n + 1]
-    assert [len(kth.batch(number, n)) for number in range(4)] == [n] * 4
-    assert sorted(i for number in range(4) for i in kth.batch(number, n)) == list(range(4 * n))
-    assert not any(set(range(n)) & set(kth.batch_as_printed(number, n)) for number in range(4))
+    assert [len(equations.batch_as_printed(number, n)) for number in range(4)] == [1, n + 1, 2 * n + 1, 3 * n + 1]
+    assert [len(equations.batch(number, n)) for number in range(4)] == [n] * 4
+    assert sorted(i for number in range(4) for i in equations.batch(number, n)) == list(range(4 * n))
+    assert not any(set(range(n)) & set(equations.batch_as_printed(number, n)) for number in range(4))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -209,29 +230,28 @@ def test_equation_18_is_not_the_gradient_of_the_mean(number: int) -> None:
     n, random = 4, np.random.default_rng(number)
     parameters = parameters_of([6, 5, 3], random)
     x, y = examples(parameters, random, 4 * n + 1)
-    rows = kth.batch(number, n)
+    rows = equations.batch(number, n)
 
     def mean_cost(**parameters: Any) -> Any:
-        return kth.loss(tg.tensor(x[:, rows]), tg.tensor(y[:, rows]), parameters)[0]
+        return equations.loss(tg.tensor(x[:, rows]), tg.tensor(y[:, rows]), parameters)[0]
 
-    gradients = {i: kth.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters)[1] for i in range(4 * n + 1)}
+    gradients = {i: equations.hand_derived_gradients(x[:, [i]], y[:, [i]], parameters)[1] for i in range(4 * n + 1)}
 
-    def by_hand(summed: range) -> kth.Parameters:
-        mean = kth.batch_mean(gradients, summed, n)
+    def by_hand(summed: range) -> equations.Parameters:
+        mean = equations.batch_mean(gradients, summed, n)
         return {name: mean[name] for name in parameters}
 
     assert compare_gradients(mean_cost, parameters, by_hand(rows)).ok
-    printed = compare_gradients(mean_cost, parameters, by_hand(kth.batch_as_printed(number, n)), limit=2000)
+    printed = compare_gradients(mean_cost, parameters, by_hand(equations.batch_as_printed(number, n)), limit=2000)
     assert not any(entry.ok for entry in printed.entries), str(printed)
     assert [entry.name for entry in printed.entries] == ["W1", "b1", "W2", "b2"]
 
 
 def test_the_number_of_batches_is_not_n_over_l() -> None:
-    """l from 0 to N/l: l bounds itself, and cannot be 0 there; N/n - 1 is meant."""
+    """l from 0 to N/l: l bounds itself. With N/n there is a batch too many, which has no examples; N/n - 1 is meant."""
     N, n = 60_000, 50
-    with pytest.raises(ZeroDivisionError):
-        _ = N / 0
-    assert kth.batch(N // n - 1, n)[-1] == N - 1
+    assert equations.batch(N // n - 1, n)[-1] == N - 1
+    assert equations.batch(N // n, n)[0] == N
 
 
 @given(networks())
@@ -242,19 +262,19 @@ def test_equations_12_and_13_need_a_transposition(network: Any) -> None:
     last = len(activations)
     a = x
     for k, name in enumerate(activations, 1):
-        before, z = a, kth.layer(parameters[f"W{k}"], a, parameters[f"b{k}"])
-        a = kth.ACTIVATIONS[name][0](z)
-    _, dJ_dp = kth.COSTS[cost](a, y)
-    slope = kth.ACTIVATIONS[activations[-1]][1](z)
+        before, z = a, equations.layer(parameters[f"W{k}"], a, parameters[f"b{k}"])
+        a = equations.ACTIVATIONS[name][0](z)
+    _, dJ_dp = equations.COSTS[cost](a, y)
+    slope = equations.ACTIVATIONS[activations[-1]][1](z)
     outputs = len(y)
     assert dJ_dp.shape == (1, outputs)
-    assert kth.output_gradient(dJ_dp, slope).shape == (1, outputs)
+    assert equations.output_gradient(dJ_dp, slope).shape == (1, outputs)
     printed = dJ_dp * slope
     assert printed.shape == (outputs, outputs)
     if outputs > 1:
         with pytest.raises(ValueError, match="matmul"):
-            kth.weight_gradient(printed, before)
-        assert kth.bias_gradient(printed).shape != parameters[f"b{last}"].shape
+            equations.weight_gradient(printed, before)
+        assert equations.bias_gradient(printed).shape != parameters[f"b{last}"].shape
 
 
 def test_a_cost_of_several_numbers_has_no_row_as_its_derivative() -> None:
@@ -264,18 +284,18 @@ def test_a_cost_of_several_numbers_has_no_row_as_its_derivative() -> None:
     J = 0.5 * (p - y) ** 2
     rows = [tg.autograd.grad(J[i, 0], p, retain_graph=True)[0].numpy().ravel() for i in range(3)]
     assert np.shape(rows) == (3, 3)
-    np.testing.assert_allclose(np.sum(rows, 0)[None], kth.squares(p.detach().numpy(), y.numpy())[1])
+    np.testing.assert_allclose(np.sum(rows, 0)[None], equations.squares(p.detach().numpy(), y.numpy())[1])
 
 
 @pytest.mark.parametrize("z", [20.0, 40.0, 800.0])
 def test_equations_11_and_12_fail_where_p_rounds_to_1(z: float) -> None:
     """dJ/dp * sigma'(z) is p - y, but computed as printed it is inf * 0 from z = 37 on in float64, 17 in float32."""
     dtype = np.float32 if z < 37 else np.float64
-    p = kth.sigmoid(np.array([[z]], dtype=dtype))
+    p = equations.sigmoid(np.array([[z]], dtype=dtype))
     assert p == 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        J, dJ_dp = kth.cross_entropy(p, np.zeros_like(p))
-        g = kth.output_gradient(dJ_dp, p * (1 - p))
+        J, dJ_dp = equations.cross_entropy(p, np.zeros_like(p))
+        g = equations.output_gradient(dJ_dp, p * (1 - p))
     assert not np.isfinite(J)
     assert np.isnan(g).all()
     logit = tg.tensor([[z]], dtype=tg.float64, requires_grad=True)
@@ -290,20 +310,20 @@ def test_equation_7_cannot_be_multiplied(m: int, n: int) -> None:
     random = np.random.default_rng(0)
     W = random.standard_normal((m, n))
     with pytest.raises(ValueError, match="matmul"):
-        kth.layer(W, random.standard_normal((m, 1)), random.standard_normal((m, 1)))
+        equations.layer(W, random.standard_normal((m, 1)), random.standard_normal((m, 1)))
     with pytest.raises(ValueError, match="broadcast"):
-        kth.layer(W, random.standard_normal((n, 1)), random.standard_normal((n, 1)))
-    assert kth.layer(W, random.standard_normal((n, 1)), random.standard_normal((m, 1))).shape == (m, 1)
+        equations.layer(W, random.standard_normal((n, 1)), random.standard_normal((n, 1)))
+    assert equations.layer(W, random.standard_normal((n, 1)), random.standard_normal((m, 1))).shape == (m, 1)
 
 
 def test_prelu_at_zero_has_no_derivative_zero() -> None:
     """1 or 0 may be taken at x = 0, says the text. The quotients from the two sides are 1 and a; 0 is not between."""
     h = 1e-6
-    right, left = ((kth.prelu(np.array(s * h)) - kth.prelu(np.array(0.0))) / (s * h) for s in (1, -1))
-    assert [right, left] == pytest.approx([1, kth.SLOPE])
+    right, left = ((equations.prelu(np.array(s * h)) - equations.prelu(np.array(0.0))) / (s * h) for s in (1, -1))
+    assert [right, left] == pytest.approx([1, equations.SLOPE])
     assert not min(left, right) <= 0 <= max(left, right)
     z = tg.tensor([0.0], dtype=tg.float64, requires_grad=True)
-    (derived,) = tg.autograd.grad(tg.nn.functional.prelu(z, tg.tensor([kth.SLOPE], dtype=tg.float64)).sum(), z)
+    (derived,) = tg.autograd.grad(tg.nn.functional.prelu(z, tg.tensor([equations.SLOPE], dtype=tg.float64)).sum(), z)
     assert left <= derived.item() <= right
 
 
@@ -313,7 +333,7 @@ def test_momentum_remembers_more_than_the_previous_gradient(beta: float) -> None
     gradients = [np.array(g) for g in (1.0, -2.0, 3.0)]
     G, equation, text = np.array(0.0), [], []
     for k, g in enumerate(gradients):
-        G = kth.momentum(G, g, beta)
+        G = equations.momentum(G, g, beta)
         equation.append(G)
         text.append(g + beta * gradients[k - 1] if k else g)
     np.testing.assert_allclose(equation[:2], text[:2])
@@ -324,8 +344,19 @@ def test_momentum_amounts_to_a_larger_learning_rate() -> None:
     """With a steady gradient G goes to g / (1 - beta): 0.4 at lr 0.1 amounts to lr 0.167, not to lr 1 (figure 8)."""
     G = np.array(0.0)
     for _ in range(60):
-        G = kth.momentum(G, np.array(1.0), 0.4)
+        G = equations.momentum(G, np.array(1.0), 0.4)
     assert float(0.1 * G) == pytest.approx(0.1 / 0.6)
+
+
+def test_steps_with_one_example_do_not_reach_the_minimum_of_a_convex_cost() -> None:
+    """A convex J and a small learning rate promise a global minimum only to the whole gradient. One example after the
+    other, J = ((w - 1)^2 + (w + 1)^2) / 4, which is lowest at 0, ends in a cycle around it: between +-lr / (2 - lr)."""
+    w, lr, way = 0.5, 0.01, []
+    for step in range(4000):
+        target = 1 if step % 2 else -1
+        w = float(equations.update(np.array(w), np.array(w - target), lr))
+        way.append(w)
+    assert sorted(way[-2:]) == pytest.approx([-lr / (2 - lr), lr / (2 - lr)])
 
 
 @given(networks(), seeds)
@@ -336,8 +367,8 @@ def test_flattening_loses_nothing(network: Any, seed: int) -> None:
     x, y = examples(parameters, random)
     order = np.random.default_rng(seed).permutation(len(x))
     shuffled = parameters | {"W1": parameters["W1"][:, order]}
-    J, gradients = kth.derived_gradients(x, y, parameters, activations, cost)
-    J_shuffled, gradients_shuffled = kth.derived_gradients(x[order], y, shuffled, activations, cost)
+    J, gradients = equations.derived_gradients(x, y, parameters, activations, cost)
+    J_shuffled, gradients_shuffled = equations.derived_gradients(x[order], y, shuffled, activations, cost)
     assert J_shuffled == pytest.approx(J, rel=1e-10)
     assert_same(gradients_shuffled, gradients | {"W1": gradients["W1"][:, order]})
 
@@ -348,25 +379,98 @@ def test_flattening_loses_nothing(network: Any, seed: int) -> None:
 def test_the_jump_is_found() -> None:
     """One class of ten that is read at last gives 8 points."""
     asleep, awake = [70.0] * 7 + [0.0] + [70.0] * 2, [70.0] * 7 + [80.0] + [70.0] * 2
-    recalls = [[10.0] * 10, *[asleep] * kth.AWAKE, awake, awake]
-    run = kth.Run([float(np.mean(r)) for r in recalls], [], recalls, [], {})
-    epoch, c, share, gain = kth.largest_jump(run)
-    assert (epoch, c) == (kth.AWAKE + 1, 7)
+    recalls = [[10.0] * 10, *[asleep] * training.AWAKE, awake, awake]
+    run = training.Run([float(np.mean(r)) for r in recalls], recalls=recalls)
+    epoch, c, share, gain = training.largest_jump(run)
+    assert (epoch, c) == (training.AWAKE + 1, 7)
     assert share == pytest.approx(1)
     assert gain == pytest.approx(8)
+
+
+def few_images(count: int = 40) -> Images:
+    """The first embedded digits, of all classes."""
+    return Report("kth", quick=True).images(False).first(count)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_an_epoch_sees_each_image_once_in_a_new_order(size: int) -> None:
+    data = training.Data(few_images(), few_images())
+    seen: list[list[Any]] = [[], []]
+
+    def step(x: Any, y: Any) -> None:
+        assert len(x) == len(y) <= size
+        seen[-1 if seen[0] and len(seen[0]) == 40 else 0] += [
+            (row.tobytes(), int(target.argmax())) for row, target in zip(x, y, strict=True)]
+
+    random = np.random.default_rng(0)
+    for _ in range(2):
+        data.epoch(step, size, random)
+    expected = [(row.astype(np.float32).tobytes(), int(c))
+                for row, c in zip(data.train.pixels, data.train.classes, strict=True)]
+    assert sorted(seen[0]) == sorted(seen[1]) == sorted(expected)
+    assert seen[0] != seen[1]
+    assert expected not in seen
+
+
+def test_what_is_measured() -> None:
+    """Accuracy, recalls and mean square error against counting; of the test images, or of the training images."""
+    images = Images(np.zeros((4, 1)), np.array([0, 0, 1, 2]))
+    p = np.eye(10)[[0, 1, 1, 2]] * 0.5
+    assert training.accuracy(p, images) == 75
+    ten = Images(np.zeros((11, 1)), np.array([*range(10), 0]))
+    read = np.eye(10)[[*range(9), 0, 5]]  # the nine is read as a 0, the second 0 as a 5
+    assert training.recalls(read, ten) == [50, *[100] * 8, 0]
+    # three images are right with 0.5 instead of 1; one has 0.5 instead of 0 and 0 instead of 1
+    assert training.mean_square_error(p, images) == pytest.approx((3 * 0.25 + 0.25 + 1) / 40)
+    model, data = training.network(0, (784, 10)), training.Data(few_images(500), few_images(400))
+    run = training.Run()
+    run.measure(data, model)
+    outputs = [model(tg.tensor(x.pixels, dtype=tg.float32)).detach().numpy() for x in (data.test, data.train)]
+    assert run.accuracies == [training.accuracy(outputs[0], data.test)]
+    assert run.train_accuracies == [training.accuracy(outputs[1], data.train)]
+    assert run.errors == [pytest.approx(training.mean_square_error(outputs[0], data.test), abs=1e-6)]
+    assert data.error(model) == pytest.approx(training.mean_square_error(outputs[1], data.train))
+
+
+def test_published_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each figure is trained with, seed 0, as the report has it; the same initial weights for all."""
+    seen: list[Any] = []
+
+    def fake(data: Any, model: Any, setting: training.Setting, epochs: int, seed: int, keep: Any = ()) -> training.Run:
+        weights = model[0].weight.detach().numpy().sum().item()
+        seen.append((setting.lr, setting.momentum, setting.batch, epochs, seed, weights))
+        return training.Run([float(i) for i in range(epochs)], [0.0] * epochs, [0.0] * epochs, [[0.0] * 10] * epochs,
+                            [0.0], dict.fromkeys(keep, model))
+
+    monkeypatch.setattr(training, "train", fake)
+    report = Report("kth", quick=True, results=None, pictures=None)
+    simulations = training.Simulations(training.Data(few_images(), few_images()), report, training.EPOCHS,
+                                       training.SWITCH, 1)
+    runs = experiments.learning_rates_and_momentum(simulations)
+    experiments.batch_sizes(simulations, runs["lr 0.1"])
+    experiments.combination(simulations, runs["momentum 0.8"])
+    settings = [setting[:4] for setting in seen if setting[4] in (0, 100)]
+    for lr, beta, batch, epochs in [
+        (0.01, 0, 1, 35), (0.1, 0, 1, 35), (1, 0, 1, 35), (5, 0, 1, 35), (0.1, 0.4, 1, 35), (0.1, 0.8, 1, 35),
+        (0.316, 0, 10, 35), (0.71, 0, 50, 35), (0.71, 0.8, 50, 10),
+    ]:
+        assert (lr, beta, batch, epochs) in settings
+    assert len({weights for *_, seed, weights in seen if seed == 0}) == 1
+    assert cifar10.ALONE == (0.01, 0.6)
+    assert cifar10.IN_BATCHES == (0.07, 0.6)
 
 
 def test_the_nearest_neighbour() -> None:
     random = np.random.default_rng(0)
     train = Images(random.random((30, 6)), np.arange(30))
-    data = kth.Data(Images(train.pixels, train.classes % 10), Images(train.pixels, train.classes % 10))
-    assert kth.neighbours(data, train.pixels + 1e-4).tolist() == (train.classes % 10).tolist()
+    data = training.Data(Images(train.pixels, train.classes % 10), Images(train.pixels, train.classes % 10))
+    assert experiments.neighbours(data, train.pixels + 1e-4).tolist() == (train.classes % 10).tolist()
 
 
 def test_a_wrong_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kth, "hidden_gradient", lambda g, W, slope: g @ W)
+    monkeypatch.setattr(equations, "hidden_gradient", lambda g, W, slope: g @ W)
     report = Report("kth", quick=True, results=None, pictures=None)
-    assert not kth.check_equations(report, report.images(True))
+    assert not experiments.check_equations(report, report.images(True))
     assert report.findings[0].verdict == "WRONG"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -158,6 +158,24 @@ def largest_difference(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> fl
         if not difference <= worst:  # larger, or not a number
             worst = difference
     return worst
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean, smallest and largest.
+
+    >>> spread([95.1, 95.4, 95.2])
+    '95.23 (95.10 to 95.40)'
+    """
+    return f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def agreement(published: float, values: Sequence[float], tolerance: float = 0.2) -> str:
+    """Whether a published accuracy is within the spread of the seeds, or within `tolerance` of it."""
+    if min(values) <= published <= max(values):
+        return "agrees, within the seeds"
+    gap = max(min(values) - published, published - max(values))
+    side = "above" if published < min(values) else "below"
+    return f"{'agrees nearly' if gap <= tolerance else 'DISAGREES'}: measured {gap:.2f} {side}"
 
 
 def tidy(axes: Axes) -> None:
