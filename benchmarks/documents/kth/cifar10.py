@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ..report import Report, agreement
 from .equations import Array, Parameters, sigmoid
 
+PUBLISHED = 41.94
 ALONE, IN_BATCHES = (0.01, 0.6), (0.07, 0.6)
 """lr and momentum with batch 1, for 10 epochs, and with batch 50 afterwards."""
 
@@ -76,56 +78,82 @@ def train_in_batches(
             p[name] -= lr * G[name]
 
 
+COSTS = {"squares": "1/2 sum (p - y)^2", "cross-entropy": "cross-entropy (11)"}
+WEIGHTS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
+    "N(0, 1)": lambda random, shape: random.standard_normal(shape),
+    "0.3 N(0, 1)": lambda random, shape: 0.3 * random.standard_normal(shape),
+    "U[-1, 1)": lambda random, shape: random.uniform(-1, 1, shape),
+}
+
+
 @dataclass(frozen=True)
 class Reading:
-    """What figure 14's text leaves open: the scale of the initial weights, the cost, how many epochs."""
+    """What figure 14's text leaves open: initial weights and biases, the cost, how many epochs with batch 50."""
 
-    scale: float
+    weights: str
     cost: str
-    epochs: tuple[int, int]
-    """With batch 1, lr 0.01, then with batch 50, lr 0.07; the report does not say how many."""
+    epochs: int
+    """With batch 50, after 10 with batch 1."""
+    seeds: tuple[int, ...] = (0,)
 
     def __str__(self) -> str:
-        name = {"squares": "1/2 sum (p - y)^2", "cross-entropy": "cross-entropy (11)"}[self.cost]
-        return f"{'N(0, 1)' if self.scale == 1 else f'{self.scale:g} N(0, 1)'}, {name}"
+        return f"{self.weights}, {COSTS[self.cost]}"
 
 
 READINGS = (
-    Reading(1, "squares", (3, 1)), Reading(1, "cross-entropy", (10, 45)), Reading(0.3, "squares", (10, 15)))
+    Reading("N(0, 1)", "squares", 45), Reading("N(0, 1)", "cross-entropy", 90, seeds=(0, 1, 2)),
+    Reading("U[-1, 1)", "squares", 25), Reading("0.3 N(0, 1)", "squares", 15))
+
+
+class CIFAR:
+    """The images in float32."""
+
+    def __init__(self, report: Report) -> None:
+        training, test = report.images(True, "cifar10"), report.images(False, "cifar10")
+        if report.quick:
+            training, test = training.first(150), test.first(100)
+        self.x, self.classes = training.pixels.astype(np.float32), training.classes
+        self.x_test, self.test_classes = test.pixels.astype(np.float32), test.classes
+
+    def train(self, reading: Reading, seed: int, alone: int, in_batches: int) -> dict[str, list[float]]:
+        """The accuracies of the "test" and the "training" images after each epoch."""
+        random = np.random.default_rng(seed)
+        shapes = {"W1": (200, self.x.shape[1]), "b1": (200,), "W2": (10, 200), "b2": (10,)}
+        p = {name: WEIGHTS[reading.weights](random, shape).astype(np.float32) for name, shape in shapes.items()}
+        G = {name: np.zeros_like(value) for name, value in p.items()}
+        y = np.eye(10, dtype=np.float32)[self.classes]
+        found: dict[str, list[float]] = {"test": [], "training": []}
+        for epoch in range(alone + in_batches):
+            order = random.permutation(len(self.x))
+            run_epoch, setting = (train_in_blocks, ALONE) if epoch < alone else (train_in_batches, IN_BATCHES)
+            run_epoch(p, G, self.x[order], y[order], *setting, reading.cost)
+            for name, x, classes in (("test", self.x_test, self.test_classes), ("training", self.x, self.classes)):
+                scores = sigmoid(x @ p["W1"].T + p["b1"]) @ p["W2"].T + p["b2"]
+                found[name].append(round(float(100 * (scores.argmax(1) == classes).mean()), 2))
+        return found
 
 
 def cifar10(report: Report) -> dict[str, dict[str, list[float]]]:
-    """Figure 14 in several readings of what its text leaves open; "test" and "training" accuracies after each epoch.
+    """Figure 14 in several readings of what its text leaves open: what `CIFAR.train` returns, for each and each seed.
 
     NumPy on the CPU, wherever the report's other networks are.
     """
-    training, test = report.images(True, "cifar10"), report.images(False, "cifar10")
-    if report.quick:
-        training, test = training.first(150), test.first(100)
-    X, Y = training.pixels.astype(np.float32), np.eye(10, dtype=np.float32)[training.classes]
-    X_test, test_classes, classes = test.pixels.astype(np.float32), test.classes, training.classes
-    del training, test  # 1.5 GB of float64
-    curves: dict[str, dict[str, list[float]]] = {}
+    images, curves = CIFAR(report), {}
     for reading in READINGS:
-        epochs = (1, 1) if report.quick else reading.epochs
-        random = np.random.default_rng(0)
-        p = {"W1": random.standard_normal((200, X.shape[1])), "b1": random.standard_normal(200),
-             "W2": random.standard_normal((10, 200)), "b2": random.standard_normal(10)}
-        p = {name: (reading.scale * value).astype(np.float32) for name, value in p.items()}
-        G = {name: np.zeros_like(value) for name, value in p.items()}
-        curves[str(reading)] = {"test": [], "training": []}
-        for epoch in range(sum(epochs)):
-            order = random.permutation(len(X))
-            alone = epoch < epochs[0]
-            run_epoch = train_in_blocks if alone else train_in_batches
-            run_epoch(p, G, X[order], Y[order], *(ALONE if alone else IN_BATCHES), reading.cost)
-            for name, x, y in (("test", X_test, test_classes), ("training", X, classes)):
-                scores = sigmoid(x @ p["W1"].T + p["b1"]) @ p["W2"].T + p["b2"]
-                curves[str(reading)][name].append(round(float(100 * (scores.argmax(1) == y).mean()), 2))
-        accuracies, trained = curves[str(reading)].values()
-        best = int(np.argmax(accuracies))
-        report.find("figure 14, CIFAR-10", "41.94", f"{reading}, {epochs[0]} + {epochs[1]} epochs",
-                    f"best {accuracies[best]:.2f} after epoch {best + 1} (training images {trained[best]:.2f}); "
-                    f"{accuracies[epochs[0] - 1]:.2f} after batch 1", agreement(41.94, [accuracies[best]], 0.5))
+        alone, in_batches = (1, 1) if report.quick else (10, reading.epochs)
+        bests, at, before, trained = [], [], [], []
+        seeds = reading.seeds[:1] if report.quick else reading.seeds
+        for seed in seeds:
+            found = curves[f"{reading}, seed {seed}"] = images.train(reading, seed, alone, in_batches)
+            best = int(np.argmax(found["test"]))
+            bests.append(found["test"][best])
+            at.append(str(best + 1))
+            before.append(f"{found['test'][alone - 1]:.2f}")
+            trained.append(f"{found['training'][best]:.2f}")
+        report.find("figure 14, CIFAR-10", f"best {PUBLISHED}",
+                    f"{reading}, {alone} + {in_batches} epochs, "
+                    f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}",
+                    f"best {', '.join(f'{best:.2f}' for best in bests)} after epochs {', '.join(at)} (training images "
+                    f"{', '.join(trained)}); after batch 1 {', '.join(before)}", agreement(PUBLISHED, bests, 0.5))
     report.series["accuracies, figure 14"] = curves
     return curves

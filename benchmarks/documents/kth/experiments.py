@@ -63,7 +63,7 @@ def run(report: Report) -> int:
         jumps = sudden_jumps(simulations, every["lr 0.01"], large)
     with report.timed("wrong images", seeds):
         wrong = wrong_images(report, data, models)
-    with report.timed("CIFAR-10", seeds=[0]):
+    with report.timed("CIFAR-10", seeds):
         readings = cifar10(report)
     if report.pictures is not None:
         with report.timed("pictures"):
