@@ -125,7 +125,8 @@ def descent(data: Data, models: Sequence[nn.Sequential]) -> Figure:
     space.plot(path[:, 0], path[:, 1], np.add(heights, 0.01), color="#d9642a", marker="o", markersize=2.5, zorder=10)
     space.set_xlabel("first direction", fontsize=8)
     space.set_ylabel("second", fontsize=8)
-    space.set_zlabel("J", labelpad=-2)
+    space.set_zlabel("J")
+    space.set_box_aspect(None, zoom=0.82)  # room for the labels
     space.tick_params(labelsize=7)
     space.view_init(38, -125)
     flat = made.add_subplot(1, 2, 2)
@@ -156,7 +157,7 @@ def readings(curves: dict[str, dict[str, list[float]]]) -> Figure:
     """Figure 14 in each reading: test images, and training images as dots."""
     from tinygrad_lite.pictures import figure
 
-    made = figure(7.6, 4.6, "CIFAR-10, accuracy (%) of the test images (dotted: training images): kth's figure 14")
+    made = figure(7.6, 4.6, "CIFAR-10, accuracy in per cent (dotted: training images): kth's figure 14")
     axes = made.subplots()
     for name, of_images in curves.items():
         plot(axes, of_images["test"], name)
