@@ -12,6 +12,7 @@ import pytest
 import tinygrad_lite as tg
 from benchmarks.documents import beyond
 from benchmarks.documents.report import Report
+from tests.devices import STRICT
 from tinygrad_lite.datasets import Digits
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,72 @@ def test_a_recipe_learns() -> None:
     records, found = beyond.train(beyond.convolutional((1, 28, 28), (4, 8)), replace(RECIPE, images=1000), quick)
     assert records[1]["loss"] < records[0]["loss"] < math.log(10)
     assert found.accuracy > 60
+
+
+def test_recipes() -> None:
+    """The settings that docs/documents.md gives."""
+    assert beyond.RECIPES["dense"] == beyond.Recipe("mnist", 20, 64, 0.05, images=10_000)
+    assert beyond.RECIPES["mnist"] == beyond.Recipe("mnist", 4, 64, 0.1, 5e-4, shift=2)
+    assert beyond.RECIPES["cifar10"] == beyond.Recipe("cifar10", 5, 64, 0.1, 5e-4, shift=3, flip=True)
+    full = Report("beyond", results=None, pictures=None)
+    assert all(beyond.recipe_of(name, full) == recipe for name, recipe in beyond.RECIPES.items())
+
+
+def test_the_networks_and_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a full run trains: parameters of each network, recipe, weight decay and dropout, seed."""
+    asked = []
+
+    def train(model: beyond.Model, recipe: beyond.Recipe, report: Report) -> tuple[list[dict[str, float]], object]:
+        dropout = [layer.p for layer in model.modules() if isinstance(layer, tg.nn.Dropout)]
+        asked.append((sum(p.numel() for p in model.parameters()), recipe.dataset, recipe.epochs, recipe.weight_decay,
+                      dropout, recipe.seed))
+        names = ("loss", "test loss", "test accuracy", "seconds", "images per second")
+        everything_is_seven = np.full(1000, 7), np.ones(1000)
+        return [dict.fromkeys(names, 1.0)], beyond.Evaluation(1.0, 69.0, *everything_is_seven)
+
+    monkeypatch.setattr(beyond, "train", train)
+    monkeypatch.setattr(beyond.Recipe, "data", lambda recipe, report, train: Digits(train))
+    report = Report("beyond", results=None, pictures=None)
+    assert beyond.run(report) == 1
+    convolutions = 9 * (16 + 16 * 32 + 32 * 64) + 2 * (16 + 32 + 64) + 10 * (64 * 3 * 3 + 1)
+    deeper = 9 * (32 + 32 * 64 + 64 * 128) + 2 * (32 + 64 + 128) + 10 * (128 * 3 * 3 + 1)  # of 28 x 28 in one channel
+    dense = 785 * 256 + 257 * 10
+    ways: list[tuple[float, list[float]]] = [(0, []), (1e-3, []), (0, [0.5]), (1e-3, [0.5])]
+    assert asked == [(deeper, "cifar10", 5, 5e-4, [], 0), (convolutions, "mnist", 4, 5e-4, [], 0), *(
+        (dense, "mnist", 20, decay, dropout, seed) for decay, dropout in ways for seed in range(3))]
+    assert report.seeds == {"CIFAR-10": [0], "MNIST": [0], "regularization": [0, 1, 2]}
+    assert [finding.verdict for finding in report.findings[:2]] == ["BELOW 70 %", "BELOW 99 %"]
+
+
+@pytest.mark.parametrize("lr", [0.1, 0.0])
+def test_the_settings_reach_the_steps(lr: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Momentum, weight decay, and the learning rate, without which nothing is learned."""
+    tg.manual_seed(0)
+    model = beyond.dense()
+    before = [p.detach().numpy().copy() for p in model.parameters()]
+    used: list[dict[str, float]] = []
+    sgd_step = tg.optim.SGD.step
+
+    def step(optimizer: tg.optim.SGD) -> None:
+        used.append({**optimizer.param_groups[0]})
+        sgd_step(optimizer)
+
+    monkeypatch.setattr(tg, "capture", lambda step: step)
+    monkeypatch.setattr(tg.optim.SGD, "step", step)
+    beyond.train(model, replace(RECIPE, max_lr=lr), quick)
+    changed = [bool((p.detach().numpy() != old).any()) for p, old in zip(model.parameters(), before, strict=True)]
+    assert changed == [lr > 0] * len(before)
+    momentum = [group["momentum"] for group in used]
+    assert (max(momentum), momentum[0], min(momentum)) == pytest.approx((0.95, 0.95, 0.85), abs=2e-3)
+    assert {group["weight_decay"] for group in used} == {1e-3}
+    assert max(group["lr"] for group in used) == pytest.approx(lr, rel=0.05)
+
+
+def test_quick_run_on_another_device() -> None:
+    """All of it on the strict stand-in for CuPy."""
+    report = Report("beyond", quick=True, device=STRICT.device, results=None, pictures=None)
+    assert beyond.run(report) == 0
+    assert report.seconds.keys() == report.seeds.keys()
 
 
 def test_evaluation() -> None:
