@@ -104,7 +104,7 @@ def optional(module: str) -> Any:
 
 
 def environment() -> dict[str, str]:
-    """What the figures depend on: the processor, the versions, the threads, the BLAS kernels."""
+    """What the figures depend on: the processor, the versions, the threads, the BLAS kernels, the GPU that is used."""
     found = {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "versions": ", ".join([f"Python {platform.python_version()}", *_versions()]),
@@ -118,6 +118,9 @@ def environment() -> dict[str, str]:
             if pool["user_api"] == "blas"
         )
         found["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE", "not set (OpenBLAS chooses its kernels)")
+    cupy = sys.modules.get("cupy")  # nobody imported it: nothing ran there
+    if cupy is not None and cupy.cuda.is_available():
+        found["GPU"] = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import timing
-from tinygrad_lite import backend
+from tinygrad_lite import backend, extras
 from tinygrad_lite.datasets import CIFAR10, MNIST, Digits
 
 if TYPE_CHECKING:
@@ -81,13 +80,16 @@ class Report:
         Raises:
             RuntimeError: there is no such device.
             ImportError: the `plots` extra is missing, and pictures are wanted.
-            OSError: a data set is missing, or the folder of results cannot be made.
+            OSError: a data set is missing, or the folder of results or of pictures cannot be made.
         """
-        if self.results is not None:
-            self.results.mkdir(parents=True, exist_ok=True)
+        for folder in (self.results, self.pictures):
+            if folder is not None:
+                if folder.exists() and not folder.is_dir():
+                    raise NotADirectoryError(f"{folder} is a file, and a folder to write to is needed")
+                folder.mkdir(parents=True, exist_ok=True)
         backend.named(self.device)
         if self.pictures is not None:
-            importlib.import_module("tinygrad_lite.pictures")
+            extras.require("matplotlib", "plots")
         for name in datasets:
             self.dataset(False, name)
 
