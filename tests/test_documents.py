@@ -369,6 +369,33 @@ def test_wang_verdicts_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdicts["its softmax"] == verdicts["its tanh"] == "right"
 
 
+@pytest.mark.parametrize(("rate", "status", "verdict"), [
+    (0.5, 0, "the text is wrong: it was 0.5"), (1.0, 1, "the text is right"), (0.2, 1, "it was neither 1 nor 0.5")])
+def test_wang_learning_rate_is_found(rate: float, status: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full run on few images, whose 'printed' lines were made with one of these learning rates."""
+    quick = Report("wang", quick=True)
+    images = {train: quick.images(train).first(300) for train in (True, False)}
+    (x, y), (test, _) = ([tg.from_numpy(array) for array in wang.columns(images[train])] for train in (True, False))
+
+    def trained(rate: float) -> list[tuple[int, Any]]:
+        initial = wang.tensors(wang.initial_parameters())
+        return list(wang.train(x, y, wang.derived_gradients, initial, rate, iterations=20))
+
+    found = int(wang.pre_activations(test, **trained(0.5)[-1][1])[-1].argmax(0)[0].item())
+    monkeypatch.setattr(Report, "images", lambda self, train: images[train])
+    monkeypatch.setattr(wang, "PUBLISHED", {i: wang.line(x, y, p) for i, p in trained(rate) if i in (0, 10)})
+    monkeypatch.setattr(wang, "PUBLISHED_CLASS_OF_TEST_IMAGE_0", found)
+    monkeypatch.setattr(wang, "ITERATIONS", 20)
+    monkeypatch.setattr(wang, "compare_vectorization", lambda experiment: None)
+    report = Report("wang", results=None, pictures=None)
+    assert wang.run(report) == status
+    (row,) = (finding for finding in report.findings if finding.published == "lr 1, says the text")
+    assert row.verdict.startswith(verdict)
+    for name in ("lr 0.5, then 0.1", "lr 1, then 0.1", "lr 0.5 throughout"):
+        assert report.seeds[name] == [2]
+        assert report.seconds[name] > 0
+
+
 @pytest.mark.skipif(not os.environ.get("TINYGRAD_LITE_DATA"), reason="TINYGRAD_LITE_DATA names no folder with MNIST")
 def test_wang_first_printed_lines() -> None:
     """The first two; `python -m benchmarks.documents wang` compares all fifteen."""
