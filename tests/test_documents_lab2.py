@@ -1,97 +1,136 @@
-"""lab2: equations (1) to (6) against the engine, and what the report got wrong."""
+"""lab2: equations (1) to (6) against the engine, the experiments, and what the report got wrong."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from benchmarks.documents import lab2
-from benchmarks.documents.report import Report
-from tests.devices import STRICT
-from tinygrad_lite.datasets import MNIST
+from benchmarks.documents.columns import Columns
+from benchmarks.documents.report import Images, Report
+from tests import derivations
+from tests.derivations import assert_same, seeds
+from tinygrad_lite.datasets import MNIST, Digits
 from tinygrad_lite.testing import compare_gradients
 
 ROOT = Path(__file__).parents[1]
-DEVICES = ["cpu", STRICT.device]
+DEVICES = [one.device for one in derivations.DEVICES]
 Formula = Callable[..., Any]
 COSTS: dict[str, tuple[Formula, Formula, Formula]] = {
     "figure 6": (lab2.dC_da, lab2.cost, lab2.cross_entropy),
     "equation 6": (lab2.dC_da_of_classes, lab2.cost_of_classes, lab2.cross_entropy_of_classes)}
 HIDDEN: dict[str, tuple[Formula, Formula]] = {
-    "right": (lab2.da_dz, tg.sigmoid), "left out": (lab2.left_out, lab2.sigmoid_with(lab2.left_out))}
+    "right": (lab2.da_dz, tg.sigmoid),
+    "left out": (lab2.left_out, lab2.HIDDEN_MISTAKEN.hidden),
+    "sigmoid'(a)": (lambda a: lab2.da_dz(lab2.sigmoid(a)),
+                    lab2.MISTAKEN_READINGS["dz = s - t, sigmoid'(a) in the place of sigmoid'(z)"].hidden),
+    "1 - a": (lambda a: 1 - a, lab2.MISTAKEN_READINGS["dz = s - t, 1 - a in the place of a (1 - a)"].hidden)}
 layers = st.lists(st.integers(1, 9), min_size=2, max_size=6).map(tuple)
-seeds = st.integers(0, 2**32 - 1)
 
 
-def problem(sizes: tuple[int, ...], m: int, seed: int) -> tuple[Any, Any, lab2.Parameters]:
-    """x and parameters from N(0, 1), targets 0 or 1 (one of each column where there are several outputs)."""
+def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tuple[Any, Any, lab2.Parameters]:
+    """x and biases from N(0, 1), weights from N(0, 1/n), so that no unit is saturated.
+
+    The targets are 0 or 1, one 1 in each column where there are several outputs; `soft` ones are between, with sum 1.
+    """
     random = np.random.default_rng(seed)
     outputs = sizes[-1]
-    t = random.integers(0, 2, (1, m)) if outputs == 1 else np.eye(outputs)[:, random.integers(0, outputs, m)]
-    parameters = lab2.initial_parameters(sizes)
-    return (random.standard_normal((sizes[0], m)), t.astype(float),
-            {name: random.standard_normal(value.shape) for name, value in parameters.items()})
+    if outputs == 1:
+        t = random.uniform(0, 1, (1, m)) if soft else random.integers(0, 2, (1, m)).astype(float)
+    else:
+        t = random.dirichlet(np.ones(outputs), m).T if soft else np.eye(outputs)[:, random.integers(0, outputs, m)]
+    parameters = {name: random.standard_normal(value.shape) / np.sqrt(value.shape[1])
+                  for name, value in lab2.initial_parameters(sizes).items()}
+    return random.standard_normal((sizes[0], m)), t, parameters
 
 
-def assert_same(derived: Any, by_hand: Any, name: str) -> None:
-    assert derived.shape == by_hand.shape
-    np.testing.assert_allclose(derived, by_hand, rtol=0, atol=1e-10 * max(1, np.abs(by_hand).max()), err_msg=name)
+def named(gradients: lab2.Parameters, dC_dz: list[Any]) -> lab2.Parameters:
+    """All of them by name, those of z^(l) as "zl"."""
+    return gradients | {f"z{layer}": gradient for layer, gradient in enumerate(dC_dz, 1)}
+
+
+def derived_by_rows(x: Any, t: Any, parameters: lab2.Parameters, C: Formula, hidden: Formula, device: str
+                    ) -> tuple[lab2.Parameters, list[Any]]:
+    """`derived_gradients` of the same network with examples as rows: everything is transposed, then turned back."""
+    tensors = {name: tg.tensor(value.T, device=device, requires_grad=True) for name, value in parameters.items()}
+    a, z = tg.tensor(x.T, device=device), []
+    for layer in range(1, len(tensors) // 2 + 1):
+        z.append(a @ tensors[f"w{layer}"] + tensors[f"b{layer}"])
+        a = hidden(z[-1])
+    wanted = [*tensors.values(), *z]
+    found = [g.cpu().numpy().T for g in tg.autograd.grad(C(z[-1].T, tg.tensor(t, device=device)), wanted)]
+    return dict(zip(tensors, found, strict=False)), found[len(tensors):]
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("cost", COSTS)
-@given(sizes=layers, m=st.integers(1, 20), seed=seeds)
-def test_gradients(cost: str, hidden: str, device: str, sizes: tuple[int, ...], m: int, seed: int) -> None:
-    """dC/dw by (2), dC/db by (3) as it is meant, and dC/dz, of any number of layers; with the mistake as well."""
-    x, t, parameters = problem(sizes, m, seed)
+@given(hidden=st.sampled_from([*HIDDEN]), sizes=layers, m=st.integers(1, 20), seed=seeds, soft=st.booleans(),
+       rows=st.booleans())
+def test_gradients(cost: str, device: str, hidden: str, sizes: tuple[int, ...], m: int, seed: int, soft: bool,
+                   rows: bool) -> None:
+    """dC/dw by (2), dC/db by (3) as it is meant, and dC/dz, of any number of layers; with the mistakes as well."""
+    x, t, parameters = problem(sizes, m, seed, soft)
     first, C, _ = COSTS[cost]
-    by_hand, by_hand_z = lab2.backward(t, lab2.forward(x, parameters), parameters, first, HIDDEN[hidden][0])
-    derived, derived_z = lab2.derived_gradients(x, t, parameters, C, HIDDEN[hidden][1], device)
-    assert list(derived) == list(parameters)
-    assert {*by_hand} == {*parameters}
-    for name, gradient in derived.items():
-        assert_same(gradient, by_hand[name], name)
-    for layer, (dC_dz, other) in enumerate(zip(derived_z, by_hand_z, strict=True), 1):
-        assert_same(dC_dz, other, f"z{layer}")
+    slope, activation = HIDDEN[hidden]
+    by_hand = lab2.backward(t, lab2.forward(x, parameters), parameters, first, slope)
+    derived = (derived_by_rows if rows else lab2.derived_gradients)(x, t, parameters, C, activation, device)
+    assert by_hand[0].keys() == parameters.keys()
+    assert_same(named(*derived), named(*by_hand))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("cost", COSTS)
-@given(sizes=layers, m=st.integers(1, 20), seed=seeds)
-def test_costs(cost: str, sizes: tuple[int, ...], m: int, seed: int) -> None:
-    x, t, parameters = problem(sizes, m, seed)
+@given(sizes=layers, m=st.integers(1, 20), seed=seeds, soft=st.booleans())
+def test_costs(cost: str, device: str, sizes: tuple[int, ...], m: int, seed: int, soft: bool) -> None:
+    x, t, parameters = problem(sizes, m, seed, soft)
     _, C, by_hand = COSTS[cost]
-    z = lab2.pre_activations(tg.tensor(x), {name: tg.tensor(value) for name, value in parameters.items()})[-1]
-    assert C(z, tg.tensor(t)).item() == pytest.approx(by_hand(lab2.forward(x, parameters)[-1], t), rel=1e-6)
+    tensors = {name: tg.tensor(value, device=device) for name, value in parameters.items()}
+    z = lab2.pre_activations(tg.tensor(x, device=device), tensors)[-1]
+    expected = by_hand(lab2.forward(x, parameters)[-1], t)
+    assert C(z, tg.tensor(t, device=device)).item() == pytest.approx(expected, rel=1e-10)
 
 
-@given(st.integers(2, 8), st.integers(1, 10), seeds)
-def test_s_minus_t(classes: int, m: int, seed: int) -> None:
-    """(s - t)/m is the derivative of the cross-entropy of all outputs, and that of (6) for softmax scores."""
-    z = tg.tensor(np.random.default_rng(seed).normal(0, 2, (classes, m)), requires_grad=True)
-    t = np.eye(classes)[:, np.random.default_rng(seed).integers(0, classes, m)]
-    for C, s in ((lab2.cost, tg.sigmoid(z)), (lab2.cost_of_softmax, tg.softmax(z, 0))):
-        (derived,) = tg.autograd.grad(C(z, tg.tensor(t)), z)
-        np.testing.assert_allclose(derived.numpy(), (s.detach().numpy() - t) / m, rtol=0, atol=1e-12)
+@pytest.mark.parametrize("device", DEVICES)
+@given(classes=st.integers(2, 8), m=st.integers(1, 10), seed=seeds, soft=st.booleans())
+def test_costs_of_the_other_readings(device: str, classes: int, m: int, seed: int, soft: bool) -> None:
+    """Their derivatives: (s - t)/m for the first two, s (1 - s) times (s - t)/m and (softmax(s) - t)/m for the others.
+
+    The first two are the cross-entropy of all outputs, and (6) with softmax scores.
+    """
+    z, t, _ = problem((classes, classes), m, seed, soft)
+    s = lab2.sigmoid(z)
+
+    def softmax(scores: Any) -> Any:
+        return np.exp(scores) / np.exp(scores).sum(axis=0)
+
+    expected = {lab2.cost: s - t, lab2.cost_of_softmax: softmax(z) - t, lab2.squared_error: s * (1 - s) * (s - t),
+                lab2.cost_of_softmax_of_sigmoid: s * (1 - s) * (softmax(s) - t)}
+    for C, gradient in expected.items():
+        x = tg.tensor(z, device=device, requires_grad=True)
+        (derived,) = tg.autograd.grad(C(x, tg.tensor(t, device=device)), x)
+        assert_same({C.__name__: derived.cpu().numpy()}, {C.__name__: gradient / m})
 
 
-@given(st.integers(1, 8), st.integers(1, 10), seeds)
-def test_equation_6_with_sigmoid_scores_knows_no_wrong_class(classes: int, m: int, seed: int) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+@given(classes=st.integers(1, 8), m=st.integers(1, 10), seed=seeds)
+def test_equation_6_with_sigmoid_scores_knows_no_wrong_class(device: str, classes: int, m: int, seed: int) -> None:
     """Its derivative is -t (1 - s)/m: nothing ever lowers a score, and all of them at 1 is the minimum."""
-    z = tg.tensor(np.random.default_rng(seed).normal(0, 2, (classes, m)), requires_grad=True)
-    t = np.eye(classes)[:, np.random.default_rng(seed).integers(0, classes, m)]
-    (derived,) = tg.autograd.grad(lab2.cost_of_classes(z, tg.tensor(t)), z)
-    s = lab2.sigmoid(z.detach().numpy())
-    np.testing.assert_allclose(derived.numpy(), -t * (1 - s) / m, rtol=0, atol=1e-12)
-    assert (derived.numpy() <= 0).all()
+    z, t, _ = problem((classes, classes), m, seed)
+    x = tg.tensor(z, device=device, requires_grad=True)
+    (derived,) = tg.autograd.grad(lab2.cost_of_classes(x, tg.tensor(t, device=device)), x)
+    gradient = derived.cpu().numpy()
+    assert_same({"z": gradient}, {"z": -t * (1 - lab2.sigmoid(z)) / m})
+    assert (gradient <= 0).all()
     assert lab2.cross_entropy_of_classes(np.ones_like(t), t) == 0
 
 
@@ -141,33 +180,196 @@ def test_the_single_neuron_has_no_local_minimum(n: int, m: int, seed: int) -> No
     assert np.linalg.eigvalsh(hessian).min() > -1e-12
 
 
-@given(st.floats(-20, 20))
-def test_sigmoid_without_derivative(value: float) -> None:
-    z = tg.tensor(np.array([value]), requires_grad=True)
-    a = lab2.sigmoid_with(lab2.left_out)(z)
-    (slope,) = tg.autograd.grad(a.sum(), z)
-    assert a.item() == pytest.approx(lab2.sigmoid(np.array([value]))[0], abs=1e-14)
-    assert slope.item() == 1
+def test_with_a_hidden_layer_the_cost_is_not_convex() -> None:
+    """For these networks the warning is right: the cost is lower at two points than half way between them."""
+    x, t = np.array([[1.0, -1.0]]), np.array([[1.0, 0.0]])
+
+    def C(w1: float, w2: float) -> float:
+        parameters = {"w1": np.full((1, 1), w1), "b1": np.zeros((1, 1)),
+                      "w2": np.full((1, 1), w2), "b2": np.full((1, 1), -w2 / 2)}
+        return lab2.cross_entropy(lab2.forward(x, parameters)[-1], t)
+
+    assert max(C(2, 2), C(-2, -2)) < 0.6 < C(0, 0)
 
 
-@pytest.mark.parametrize("hidden", HIDDEN)
-@given(sizes=layers, m=st.integers(1, 12), seed=st.integers(0, 1000))
-def test_training_with_either_gradient(hidden: str, sizes: tuple[int, ...], m: int, seed: int) -> None:
-    """The captured epochs and (4), (5) with gradients by hand: the same costs and weights."""
-    x, t, _ = problem(sizes, m, seed)
-    reading = lab2.Reading(sizes, hidden=HIDDEN[hidden][1], seed=seed, dtype="float64")
-    trained = reading.parameters("cpu")
-    step = tg.capture(reading.stepper(lab2.Examples(tg.tensor(x), tg.tensor(t)), trained))
-    parameters = lab2.initial_parameters(sizes, seed)
-    for _ in range(5):
-        a = lab2.forward(x, parameters)
-        C, _, right = step()
-        assert C.item() == pytest.approx(lab2.cross_entropy(a[-1], t), rel=1e-10)
-        said = (a[-1] > 0.5) == (t > 0.5) if sizes[-1] == 1 else a[-1].argmax(axis=0) == t.argmax(axis=0)
-        assert right.item() == pytest.approx(said.mean())
-        parameters = lab2.update(parameters, lab2.backward(t, a, parameters, hidden=HIDDEN[hidden][0])[0])
-    for name, value in trained.items():
-        assert_same(value.detach().numpy(), parameters[name], name)
+@pytest.mark.parametrize("device", DEVICES)
+@given(hidden=st.sampled_from([*HIDDEN]), value=st.floats(-20, 20))
+def test_sigmoid_with_another_slope(device: str, hidden: str, value: float) -> None:
+    slope, activation = HIDDEN[hidden]
+    z = tg.tensor(np.array([value]), device=device, requires_grad=True)
+    a = activation(z)
+    (found,) = tg.autograd.grad(a.sum(), z)
+    expected = lab2.sigmoid(np.array([value]))[0]
+    assert a.item() == pytest.approx(expected, rel=1e-14)
+    assert found.item() == pytest.approx(slope(expected), rel=1e-6)
+
+
+def test_published_hyper_parameters() -> None:
+    assert (lab2.EPOCHS, lab2.LEARNING_RATE) == (500, 0.25)
+    assert lab2.PUBLISHED == {"784-1": (98.95, 99.19), "784-64-1": (90.13, 90.2), "784-64-10": (82.54, 82.32)}
+    assert lab2.PUBLISHED_IN_THE_TEXT == {"784-64-10": (82.54, 82.35)}
+    assert (lab2.SINGLE.sizes, lab2.SINGLE.C) == ((784, 1), lab2.cost)
+    assert {(one.sizes, one.C) for one in (lab2.HIDDEN, lab2.HIDDEN_MISTAKEN)} == {((784, 64, 1), lab2.cost)}
+    assert {one.sizes for one in (lab2.CLASSES, *lab2.OTHER_READINGS.values(), *lab2.MISTAKEN_READINGS.values())} == {
+        (784, 64, 10)}
+    assert (lab2.CLASSES.C, lab2.CLASSES.drawn) == (lab2.cost, lab2.cost_of_classes)
+
+
+def test_initial_weights() -> None:
+    """U[-0.005, 0.005) or N(0, 1), biases 0; another seed gives others."""
+    uniform, normal, other = (
+        {name: value.detach().numpy() for name, value in one.parameters("cpu").items()}
+        for one in (lab2.CLASSES, replace(lab2.CLASSES, normal=True), replace(lab2.CLASSES, seed=1)))
+    for name in ("w1", "w2"):
+        values = uniform[name]
+        assert [values.min(), values.max()] == pytest.approx([-0.005, 0.005], rel=0.02)
+        assert values.std() == pytest.approx(0.01 / np.sqrt(12), rel=0.05)
+        assert normal[name].std() == pytest.approx(1, rel=0.05)
+    assert not any(parameters[name].any() for parameters in (uniform, normal) for name in ("b1", "b2"))
+    assert not np.array_equal(other["w1"], uniform["w1"])
+
+
+def test_columns() -> None:
+    """Examples are columns; with one output the question is whether the digit is a zero."""
+    images = Images(np.arange(6.0).reshape(3, 2), np.array([0, 2, 1]))
+    one, three = Columns.of(images, 1, "float64", "cpu"), Columns.of(images, 3, "float32", "cpu")
+    assert one.x.numpy().tolist() == [[0, 2, 4], [1, 3, 5]]
+    assert one.t.numpy().tolist() == [[1, 0, 0]]
+    assert three.t.numpy().tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    assert (one.t.dtype, three.x.dtype) == (tg.float64, tg.float32)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@settings(max_examples=50)
+@given(hidden=st.sampled_from([*HIDDEN]), sizes=layers, m=st.integers(1, 12), m_test=st.integers(1, 12), seed=seeds,
+       normal=st.booleans())
+def test_training_with_either_gradient(device: str, hidden: str, sizes: tuple[int, ...], m: int, m_test: int,
+                                       seed: int, normal: bool) -> None:
+    """`train`, and (4) and (5) by hand: the same weights; costs and accuracies of both sets, each its own."""
+    random = np.random.default_rng(seed)
+    training, test = (Images(random.uniform(0, 1, (count, sizes[0])), random.integers(0, sizes[-1] + 1, count))
+                      for count in (m, m_test))
+    slope, activation = HIDDEN[hidden]
+    reading = lab2.Reading(sizes, hidden=activation, normal=normal, seed=seed, dtype="float64")
+    parameters = {name: value.detach().numpy() for name, value in reading.parameters("cpu").items()}
+    trained, curves = reading.train(training, test, 5, device)
+    assert sorted(curves.gradients) == [0, 4]
+    for epoch in range(6):
+        for images, losses, shares in ((test, curves.test_loss, curves.test_accuracy),
+                                       (training, curves.loss, curves.accuracy)):
+            t = (np.arange(sizes[-1])[:, None] == images.classes).astype(float)
+            a = lab2.forward(images.pixels.T, parameters)
+            said = (a[-1] > 0.5) == (t > 0.5) if sizes[-1] == 1 else a[-1].argmax(axis=0) == t.argmax(axis=0)
+            assert losses[epoch] == pytest.approx(lab2.cross_entropy(a[-1], t), rel=1e-10)
+            assert shares[epoch] == pytest.approx(100 * said.mean())
+        assert curves.descended[epoch] == curves.loss[epoch]
+        if epoch < 5:
+            gradients, _ = lab2.backward(t, a, parameters, hidden=slope)
+            if epoch in curves.gradients:
+                assert curves.gradients[epoch] == pytest.approx(
+                    {name: np.sqrt((g**2).mean()) for name, g in gradients.items()}, rel=1e-8, abs=0)
+            parameters = {name: value - 0.25 * gradients[name] for name, value in parameters.items()}
+    # as one array: what makes a bias may have cancelled
+    assert_same({"all": np.concatenate([value.detach().cpu().numpy().ravel() for value in trained.values()])},
+                {"all": np.concatenate([value.ravel() for value in parameters.values()])})
+
+
+def test_update() -> None:
+    """(4) and (5) with the published learning rate."""
+    assert lab2.update({"w1": 1.0, "b1": 2.0}, {"w1": 4.0, "b1": -8.0}) == {"w1": 0.0, "b1": 4.0}
+
+
+def test_the_experiments_have_their_own_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every training learns from training images, is tested on test images, and starts from its own seed."""
+    seen, train = [], lab2.Reading.train
+
+    def spied(self: lab2.Reading, *given: Any) -> Any:
+        seen.append((self, *given[:3]))
+        return train(self, *given)
+
+    monkeypatch.setattr(lab2.Reading, "train", spied)
+    report = Report("lab2", quick=True, results=None, pictures=None)
+    assert lab2.run(report) == 0
+    expected = [Digits(train=True).targets[:400], Digits(train=False).targets[:200]]
+    for _, training, test, epochs in seen:
+        for images, classes in zip((training, test), expected, strict=True):
+            np.testing.assert_array_equal(images.classes, classes)
+        assert epochs in (30, 60)
+    assert [one for one, *_ in seen] == [lab2.SINGLE, lab2.HIDDEN, lab2.HIDDEN_MISTAKEN, lab2.CLASSES,
+                                         *lab2.OTHER_READINGS.values(), *lab2.MISTAKEN_READINGS.values()]
+    assert {name for name, used in report.seeds.items() if used == [0]} == {*report.seconds}
+
+
+def made_up(epochs: int, training: tuple[float, ...], test: tuple[float, ...], accuracy: tuple[float, float]
+            ) -> lab2.Curves:
+    """Curves through these losses at equal distances, with accuracies that do not change."""
+    losses = [np.interp(np.linspace(0, 1, epochs + 1), np.linspace(0, 1, len(values)), values).tolist()
+              for values in (training, test)]
+    rms = {"w1": 1.0, "b1": 1.0, "w2": 2.0, "b2": 1.0}
+    return lab2.Curves(losses[0], losses[0], [accuracy[0]] * (epochs + 1), losses[1], [accuracy[1]] * (epochs + 1),
+                       {0: rms, epochs - 1: rms})
+
+
+def verdicts(monkeypatch: pytest.MonkeyPatch, find: Formula, right: tuple[Any, ...], mistaken: tuple[Any, ...] = ()
+             ) -> tuple[bool | None, dict[str, str]]:
+    """What a full run would say of such curves: whether it fails, and the last verdict of each reading."""
+    report = Report("lab2", results=None, pictures=None)
+    images = Report("lab2", quick=True).images(train=False).first(20)
+
+    def train(self: lab2.Reading, _: Images, __: Images, epochs: int, device: str) -> Any:
+        return self.parameters(device), made_up(epochs, *(right if self.hidden is tg.sigmoid else mistaken or right))
+
+    monkeypatch.setattr(lab2.Reading, "train", train)
+    wrong = find(report, images, images, 500)
+    return wrong, {f"{one.experiment}; {one.reading}": one.verdict for one in report.findings}
+
+
+def test_verdicts_on_the_single_neuron(monkeypatch: pytest.MonkeyPatch) -> None:
+    falling = (np.log(2), 0.1, 0.09, 0.09)
+    wrong, said = verdicts(monkeypatch, lab2.find_single_neuron, (falling, falling, (98.95, 99.19)))
+    assert not wrong
+    assert [*said.values()] == ["agrees", "that of guessing, log 2 = 0.693", "does not hold"]
+    steep = (3, *[0.1] * 20)
+    wrong, said = verdicts(monkeypatch, lab2.find_single_neuron, (steep, steep, (98.95, 99.2)))
+    assert wrong
+    assert [*said.values()] == ["DISAGREES", "not that of guessing, log 2 = 0.693", "holds"]
+
+
+def test_verdicts_on_the_hidden_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    falls, grows = (0.7, 0.3, 0.1), (0.7, 0.1, 0.3)
+    wrong, said = verdicts(monkeypatch, lab2.find_hidden_layer, (falls, falls, (98, 98)), (grows, grows, (90.13, 90.2)))
+    assert not wrong
+    assert said["the same; 500 epochs, the gradient by (2), seeds 0, 1, 2"] == "+7.80 points or more on the test set"
+    assert said["the same; the gradient by (2), 500 epochs, seeds 0, 1, 2"] == "nothing to stop"
+    assert said["784-64-1, loss; a (1 - a) left out, seed 0"] == "the training loss grows as well: no overfitting"
+    assert said["its remedy: early stopping; a (1 - a) left out, epochs 250, 250, 250, seeds 0, 1, 2"] == (
+        "+0.00 points on average, and -7.80 beside the right gradient")
+    wrong, said = verdicts(monkeypatch, lab2.find_hidden_layer, (falls, grows, (98, 98)), (falls, grows, (95, 90.2)))
+    assert wrong
+    assert said["784-64-1, accuracy; the share of images that are not zeros"] == "DISAGREES"
+    assert said["the same; the gradient by (2), 500 epochs, seeds 0, 1, 2"] == "it grows"
+    assert said["784-64-1, loss; a (1 - a) left out, seed 0"] == "overfitting"
+    _, said = verdicts(monkeypatch, lab2.find_hidden_layer, (falls, falls, (98, 98)))
+    assert said["784-64-1, loss; a (1 - a) left out, seed 0"] == "no growth"
+    # the fake training leaves the initial weights, with which no unit is near a flat end
+    assert said["gradients of the hidden layer; 784-64-1, rms dC/dw1 : dC/dw2, seed 0"] == (
+        "flat ends make it 1.00 and 1.00 times smaller: not the reason")
+
+
+def test_verdicts_on_ten_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, said = verdicts(monkeypatch, lab2.find_classes, ((7, 3, 1), (7, 3, 1), (82.6, 82.5)))
+    assert said["784-64-10, accuracy; 500 epochs, dz = s - t, seeds 0, 1, 2"] == (
+        "82.54 on the training set is passed at epoch 0, 0, 0")
+    assert said["further iterations; 1000 epochs, dz = s - t, seeds 0, 1, 2"].startswith("does not hold: +0.00, ")
+    assert said["jump of the loss at the start; dz = s - t, seed 0"] == "no jump"
+    assert said["784-64-10, test accuracy minus training accuracy; 500 epochs, all readings and seeds"] == (
+        "some readings do, too")
+    assert said["(6) with sigmoid scores; its own derivative is descended, seed 0"] == "not all scores go to 1"
+    _, said = verdicts(monkeypatch, lab2.find_classes, ((1, 3, 2), (1, 3, 2), (82.5, 82.5)))
+    assert said["784-64-10, accuracy; 500 epochs, dz = s - t, seeds 0, 1, 2"].endswith("epoch never, never, never")
+    assert said["jump of the loss at the start; dz = s - t, seed 0"] == "what is descended jumps, too"
+    assert said["784-64-10, test accuracy minus training accuracy; 500 epochs, all readings and seeds"] == (
+        "no reading does worse on the test images")
 
 
 def test_the_jump_of_the_loss() -> None:
@@ -175,7 +377,7 @@ def test_the_jump_of_the_loss() -> None:
     report = Report("lab2", quick=True)
     images = report.images(train=False).first(200)
     _, curves = lab2.CLASSES.train(images, images, 12, "cpu")
-    assert all(after < before for before, after in zip(curves.descended, curves.descended[1:], strict=False))
+    assert all(after < before for before, after in pairwise(curves.descended))
     assert curves.loss[0] == pytest.approx(np.log(2), abs=0.02)
     assert max(curves.loss) > 3 * curves.loss[0]
 

@@ -17,7 +17,6 @@ What the notebook leaves open or contradicts, and what this module shows:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -27,7 +26,8 @@ from numpy.typing import NDArray
 import tinygrad_lite as tg
 from benchmarks import timing
 
-from .report import Images, Report
+from .columns import Columns
+from .report import Images, Report, largest_difference, tidy
 
 Array: TypeAlias = NDArray[Any]
 Parameters: TypeAlias = dict[str, Any]
@@ -89,7 +89,7 @@ def softmax(A: Array) -> Array:
 
 
 def forward(X: Array, parameters: Parameters) -> tuple[list[Array], list[Array]]:
-    """[A_1 ... A_L] and [H_0 = X, H_1 ... H_{L-1}, Yhat] (section 2, forward)."""
+    """[A_1 ... A_L] and [H_0 = X, H_1 ... H_{L-1}, Yhat] (section 2, forward; it calls X A_0, but uses it as H_0)."""
     L = len(parameters) // 2
     A, H = [], [X]
     for k in range(1, L + 1):
@@ -154,24 +154,9 @@ def derived_gradients(X: Array, E: Array, parameters: Parameters, device: str = 
 # --- training -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Columns:
-    """Images as columns X (n, m) in [0, 1] and their one-hot classes E (p, m), on a device."""
-
-    X: Any
-    E: Any
-
-    @classmethod
-    def of(cls, images: Images, dtype: str, device: str) -> Columns:
-        """The columns of `images`."""
-        E = np.arange(10)[:, None] == images.classes
-        X = np.ascontiguousarray(images.pixels.T, dtype)
-        return cls(tg.tensor(X, device=device), tg.tensor(E.astype(dtype), device=device))
-
-
 def tensors_of(parameters: Parameters, data: Columns) -> Parameters:
     """The parameters as Tensors that require grad, with the dtype and the device of the data."""
-    return {name: tg.tensor(value, dtype=data.X.dtype, device=data.X.device, requires_grad=True)
+    return {name: tg.tensor(value, dtype=data.x.dtype, device=data.x.device, requires_grad=True)
             for name, value in parameters.items()}
 
 
@@ -180,11 +165,11 @@ def stepper(data: Columns, tensors: Parameters) -> Callable[[], Any]:
     optimizer = tg.optim.SGD(tensors.values(), lr=LEARNING_RATE)
 
     def step() -> Any:
-        A = pre_activations(data.X, tensors)
+        A = pre_activations(data.x, tensors)
         optimizer.zero_grad()
-        loss(A[-1], data.E).backward()
+        loss(A[-1], data.t).backward()
         optimizer.step()
-        return printed_loss(tg.softmax(A[-1].detach(), 0), data.E)
+        return printed_loss(tg.softmax(A[-1].detach(), 0), data.t)
 
     return step
 
@@ -204,8 +189,8 @@ def as_printed(losses: list[float]) -> dict[int, float]:
 def accuracy(data: Columns, parameters: Parameters, scale: float = 1) -> float:
     """Per cent of the images that are classified rightly when their pixels are multiplied by `scale`."""
     with tg.no_grad():
-        scores = pre_activations(data.X * scale, parameters)[-1]
-        return float((scores.argmax(0) == data.E.argmax(0)).double().mean().item() * 100)
+        scores = pre_activations(data.x * scale, parameters)[-1]
+        return float((scores.argmax(0) == data.t.argmax(0)).double().mean().item() * 100)
 
 
 def passes(losses: list[float], threshold: float = LEAVES_PLATEAU) -> int | None:
@@ -223,111 +208,142 @@ def run(report: Report) -> int:
     wrong = [check_gradients(report, some)]
     find_times(report, some)
     iterations = 30 if report.quick else ITERATIONS
-    data, test = (Columns.of(images, "float32", report.device) for images in (train_images, test_images))
-    curves, unscaled = [], []
+    data, test = (Columns.of(images, 10, "float32", report.device) for images in (train_images, test_images))
+    curves, found = [], []
     for seed in SEEDS[:2] if report.quick else SEEDS:
-        with report.timed(f"float32, seed {seed}"):
+        with report.timed(f"float32, seed {seed}", [seed]):
             trained, losses = train(data, seed, iterations)
         curves.append(losses)
-        unscaled.append(find_accuracy(report, seed, trained, data, test))
-        if seed == 0:
-            find_curve(report, losses)
-    wrong.append(find_spread(report, curves, unscaled))
+        found.append(accuracies(trained, data, test))
+        report.series[f"accuracy, seed {seed}"] = found[-1]
     del data, test
-    find_precision(report, train_images, test_images, curves[0])
+    report.series["losses in float32"] = [[round(value, 6) for value in losses] for losses in curves]
+    find_losses(report, curves[0])
+    wrong += [find_spread(report, curves), find_accuracy(report, found)]
     draw_curves(report, curves)
+    find_precision(report, train_images, test_images, curves[0])
     return int(any(wrong))
 
 
 def check_gradients(report: Report, images: Images) -> bool:
     """Every gradient of section 2 against the derived one; True if one is wrong."""
-    data = Columns.of(images, "float64", "cpu")
-    X, E = data.X.numpy(), data.E.numpy()
+    data = Columns.of(images, 10, "float64", "cpu")
+    X, E = data.x.numpy(), data.t.numpy()
     derived, by_hand = derived_gradients(X, E, initial_parameters()), hand_derived_gradients(X, E, initial_parameters())
     pairs = [*zip([*derived[0].values(), *derived[1]], [*by_hand[0].values(), *by_hand[1]], strict=True)]
-    worst = max(float(np.abs(one - other).max() / np.abs(other).max()) for one, other in pairs)
+    worst = largest_difference(pairs)
     report.find("gradients of section 2", "dA, dW, db of each layer", f"float64, {len(images.classes):,} images",
-                f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG",
-                any_images=True)
+                f"{worst:.1e} of the largest entry", "right" if worst <= 1e-10 else "WRONG", any_images=True)
     return not worst <= 1e-10
 
 
-def find_curve(report: Report, losses: list[float]) -> None:
-    """Some of the printed losses beside those of one seed."""
-    printed = as_printed(losses)
-    report.series["printed, seed 0"] = printed
-    for i in (10, 100, 200, 300, 500, 1000):
-        if i in printed:
-            report.find(f"loss at 'Iteration {i}'", f"{PUBLISHED[i]:.4f}", "float32, seed 0", f"{printed[i]:.4f}",
-                        "of other images" if report.quick else f"{printed[i] - PUBLISHED[i]:+.4f}")
+def find_losses(report: Report, losses: list[float]) -> None:
+    """Some of the printed losses beside those of seed 0."""
+    for i, value in as_printed(losses).items():
+        if i in (10, 100, 200, 300, 500, 1000):
+            report.find(f"loss at 'Iteration {i}'", f"{PUBLISHED[i]:.4f}", "float32, seed 0", f"{value:.4f}",
+                        f"{value - PUBLISHED[i]:+.4f}")
 
 
-def find_accuracy(report: Report, seed: int, trained: Parameters, data: Columns, test: Columns) -> float:
-    """The test accuracy as the notebook prints it, returned, and with the scale of the training images."""
-    unscaled, scaled = (accuracy(test, trained, scale) for scale in (255, 1))
-    without_biases = {name: value if name[0] == "W" else tg.zeros_like(value) for name, value in trained.items()}
-    unbiased = accuracy(test, without_biases)
-    report.series[f"accuracy, seed {seed}"] = {
-        "pixels to 255": unscaled, "pixels to 1": scaled, "biases 0": unbiased,
-        "biases 0, pixels to 255": accuracy(test, without_biases, 255), "training": accuracy(data, trained)}
-    if seed == 0:
-        report.find("test accuracy", f"{PUBLISHED_ACCURACY:.2f} %",
-                    "test pixels from 0 to 255, as the notebook has them", f"{unscaled:.2f} %",
-                    "the notebook's mistake, kept")
-        report.find("the same", "-", "test pixels divided by 255, as in training", f"{scaled:.2f} %",
-                    f"{scaled - unscaled:+.2f} points for a division")
-        report.find("the same", "-", "biases set to 0, with either scale", f"{unbiased:.2f} %",
-                    "what the images without a scale are left with, nearly: 255 x drowns the biases")
-    return unscaled
-
-
-def find_spread(report: Report, curves: list[list[float]], unscaled: list[float]) -> bool:
-    """The printed curve and accuracy beside those of several seeds; True if a full run does not explain them."""
-    report.series["losses in float32"] = [[round(value, 6) for value in losses] for losses in curves]
-    left = [passes(losses) for losses in curves]
-    last, lines = [losses[-1] for losses in curves], [as_printed(losses) for losses in curves]
-    report.find("spread of seeds", "no seed is set", f"{len(curves[0])} iterations, {len(curves)} seeds",
+def find_spread(report: Report, curves: list[list[float]]) -> bool:
+    """The printed curve beside those of seeds 0, 1, ...; True if their spread does not explain a full run's."""
+    left, last = [passes(losses) for losses in curves], [losses[-1] for losses in curves]
+    lines = [as_printed(losses) for losses in curves]
+    lowest, highest = ({i: pick(line[i] for line in lines) for i in lines[0]} for pick in (min, max))
+    apart = {i: highest[i] - lowest[i] for i in lowest}
+    widest = max(apart, key=lambda i: apart[i])
+    report.find("spread of seeds", "no seed is set", f"{len(curves[0])} iterations, {_seeds(curves)}",
                 f"loss at the end {min(last):.4f} to {max(last):.4f}; below {LEAVES_PLATEAU} at forward passes "
                 f"{', '.join('-' if i is None else str(i) for i in left)}",
-                "too few iterations to tell" if None in left else "no digit of the curve's middle is reproducible")
+                f"up to {apart[widest]:.4f} from each other, at 'Iteration {widest}'")
     if report.quick:
         return False
-    lowest, highest = ({i: pick(line[i] for line in lines) for i in PUBLISHED} for pick in (min, max))
     away = {i: max(lowest[i] - value, value - highest[i], 0) for i, value in PUBLISHED.items()}
-    worst, width = max(away, key=lambda i: away[i]), max(highest[i] - lowest[i] for i in PUBLISHED)
+    worst = max(away, key=lambda i: away[i])
     late = [value - sum(line[i] for line in lines) / len(lines) for i, value in PUBLISHED.items() if i > 500]
-    explained = away[worst] <= width
-    report.find("the whole curve", "100 lines", f"between the lowest and the highest of {len(curves)} seeds",
+    explained = away[worst] <= apart[widest]
+    report.find("the whole curve", "100 lines", f"between the lowest and the highest of {_seeds(curves)}",
                 f"{sum(a == 0 for a in away.values())} lines between them, the others at most {away[worst]:.4f} outside"
-                f" (at {worst}); from 510 on {min(late):+.4f} to {max(late):+.4f} beside their mean; the seeds are up "
-                f"to {width:.4f} from each other", "within the spread of seeds, nearly" if explained else "DISAGREES")
-    near = min(unscaled) - 1 <= PUBLISHED_ACCURACY <= max(unscaled) + 1
-    report.find("test accuracy of the seeds", f"{PUBLISHED_ACCURACY:.2f} %", "test pixels from 0 to 255",
-                ", ".join(f"{value:.2f} %" for value in unscaled), "agrees nearly" if near else "DISAGREES")
-    return not (explained and near)
+                f" (at {worst}); from 510 on {min(late):+.4f} to {max(late):+.4f} beside their mean",
+                "DISAGREES" if not explained else "within the spread of seeds" if away[worst] == 0 else
+                "outside by less than seeds are from each other")
+    return not explained
+
+
+def accuracies(trained: Parameters, data: Columns, test: Columns) -> dict[str, float]:
+    """The test accuracies as the notebook prints it, with the scale of training, without biases; that of training."""
+    without_biases = {name: value if name[0] == "W" else tg.zeros_like(value) for name, value in trained.items()}
+    return {"pixels to 255": accuracy(test, trained, 255), "pixels to 1": accuracy(test, trained),
+            "biases 0": accuracy(test, without_biases), "biases 0, pixels to 255": accuracy(test, without_biases, 255),
+            "training": accuracy(data, trained)}
+
+
+def find_accuracy(report: Report, found: list[dict[str, float]]) -> bool:
+    """The printed test accuracy beside `accuracies` of seeds 0, 1, ...; True if a full run contradicts the scale."""
+    undivided, divided, unbiased, unbiased_undivided = (np.array([one[name] for one in found]) for name in (
+        "pixels to 255", "pixels to 1", "biases 0", "biases 0, pixels to 255"))
+    seeds, published = _seeds(found), f"{PUBLISHED_ACCURACY:.2f} %"
+    report.find("test accuracy", published, f"test pixels from 0 to 255, as the notebook has them, {seeds}",
+                _percents(undivided), _beside(undivided))
+    report.find("the same", published, f"test pixels divided by 255, as in training, {seeds}",
+                _percents(divided), _beside(divided))
+    away, away_divided = _distance(undivided), _distance(divided)
+    gain = float((divided - undivided).mean())
+    nearer = away < away_divided
+    agrees = nearer and away <= abs(gain)
+    report.find("the scale of the test pixels", published, "the nearest seed of either scale; what the division gains",
+                f"{away:.2f} and {away_divided:.2f} points away; {gain:+.2f} points on average",
+                "nearer to the undivided pixels, as the notebook has them" if agrees else
+                "DISAGREES: far from both" if nearer else "DISAGREES: not nearer to the undivided pixels")
+    drowned = np.abs(unbiased - undivided).mean() < np.abs(unbiased - divided).mean()
+    report.find("the same", "-", f"biases set to 0; test pixels divided by 255, and not, {seeds}",
+                f"{_percents(unbiased)}; {_percents(unbiased_undivided)}",
+                "nearer to the undivided pixels: 255 x drowns the biases" if drowned else
+                "nearer to the divided pixels")
+    return not (agrees or report.quick)
+
+
+def _seeds(found: list[Any]) -> str:
+    return f"seeds {', '.join(map(str, SEEDS[:len(found)]))}"
+
+
+def _percents(values: Array) -> str:
+    return ", ".join(f"{value:.2f}" for value in values) + " %"
+
+
+def _distance(values: Array) -> float:
+    """From the printed accuracy to the nearest of `values`, or 0 where it is between them."""
+    return max(float(values.min()) - PUBLISHED_ACCURACY, PUBLISHED_ACCURACY - float(values.max()), 0)
+
+
+def _beside(values: Array) -> str:
+    """Where the printed accuracy is."""
+    if not (away := _distance(values)):
+        return "agrees, within the seeds"
+    return f"printed {away:.2f} points {'below' if values.min() > PUBLISHED_ACCURACY else 'above'} all seeds"
 
 
 def find_precision(report: Report, train_images: Images, test_images: Images, single: list[float]) -> None:
     """The notebook's float64 beside float32 (`single`) from the same weights."""
-    data, test = (Columns.of(images, "float64", report.device) for images in (train_images, test_images))
-    with report.timed("float64, seed 0"):
+    data, test = (Columns.of(images, 10, "float64", report.device) for images in (train_images, test_images))
+    with report.timed("float64, seed 0", [0]):
         trained, losses = train(data, 0, len(single))
     report.series["losses in float64"] = [round(value, 6) for value in losses]
     difference = max(abs(one - other) for one, other in zip(single, losses, strict=True))
-    report.find("float64, as in the notebook", "-", f"{len(single)} iterations: float32 from the same weights",
+    report.find("float64, as in the notebook", "-", f"{len(single)} iterations, seed 0: float32 from the same weights",
                 f"losses differ by {difference:.1e} at most; test accuracy {accuracy(test, trained, 255):.2f} %",
                 "float32 is enough" if difference < 1e-3 else "float32 is not enough")
 
 
 def find_times(report: Report, images: Images) -> None:
     """An iteration captured, eager, and with the notebook's own formulas."""
-    data = Columns.of(images, "float32", report.device)
+    data = Columns.of(images, 10, "float32", report.device)
     parameters = {name: value.astype("float32") for name, value in initial_parameters().items()}
     candidates: dict[str, Callable[[], object]] = {
         "captured": tg.capture(stepper(data, tensors_of(parameters, data))),
         "eager": stepper(data, tensors_of(parameters, data))}
     if report.device == "cpu":
-        X, E = data.X.numpy(), data.E.numpy()
+        X, E = data.x.numpy(), data.t.numpy()
 
         def by_hand() -> Any:
             A, H = forward(X, parameters)
@@ -340,8 +356,7 @@ def find_times(report: Report, images: Images) -> None:
     measured = ", ".join(f"{name} {time.best * 1e3:.0f} ms" for name, time in times.items())
     report.find("time of an iteration", "-", f"float32, {len(images.classes):,} images", measured,
                 "deriving the gradients costs no time" if times["captured"].best < 1.1 * times.get(
-                    "by hand", times["eager"]).best else "slower than by hand",
-                any_images=True)
+                    "by hand", times["eager"]).best else "slower than by hand", any_images=True)
     report.series["seconds of an iteration"] = {name: time.best for name, time in times.items()}
 
 
@@ -362,7 +377,6 @@ def draw_curves(report: Report, curves: list[list[float]]) -> None:
     axes.set_xlabel("forward pass (what is printed as 'Iteration i' is pass i - 1)")
     axes.set_ylabel("loss")
     axes.set_ylim(bottom=0, top=2.6)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     axes.legend(frameon=False)
     report.picture("loss", made)

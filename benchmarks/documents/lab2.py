@@ -32,6 +32,7 @@ from benchmarks import timing
 from tinygrad_lite.nn import functional as F
 from tinygrad_lite.testing import compare_gradients
 
+from .columns import Columns
 from .report import Images, Report, largest_difference, tidy
 
 Array: TypeAlias = NDArray[Any]
@@ -187,21 +188,6 @@ def derived_gradients(x: Array, t: Array, parameters: Parameters, C: Callable[[A
 
 
 @dataclass
-class Examples:
-    """Images as columns x (784, m) in [0, 1] with targets t (outputs, m), on a device."""
-
-    x: Any
-    t: Any
-
-    @classmethod
-    def of(cls, images: Images, outputs: int, dtype: str, device: str) -> Examples:
-        """With one output t says whether the digit is a zero, with ten outputs which one it is."""
-        x = np.ascontiguousarray(images.pixels.T, dtype)
-        t = np.arange(outputs)[:, None] == images.classes
-        return cls(tg.tensor(x, device=device), tg.tensor(t.astype(dtype), device=device))
-
-
-@dataclass
 class Curves:
     """Loss and accuracy (per cent) before each epoch and after the last; the root mean squares of gradients.
 
@@ -259,7 +245,7 @@ class Reading:
         right = (z > 0) == (t > 0) if len(t) == 1 else z.argmax(0) == t.argmax(0)
         return self.drawn(z, t), right.to(z.dtype).mean()
 
-    def stepper(self, data: Examples, parameters: Parameters) -> Callable[[], tuple[Any, Any, Any]]:
+    def stepper(self, data: Columns, parameters: Parameters) -> Callable[[], tuple[Any, Any, Any]]:
         """A function that makes one epoch: the costs before it, and the share that was right."""
         optimizer = tg.optim.SGD(parameters.values(), lr=LEARNING_RATE)
 
@@ -275,12 +261,12 @@ class Reading:
 
     def train(self, train_images: Images, test_images: Images, epochs: int, device: str) -> tuple[Parameters, Curves]:
         """Full-batch gradient descent; every epoch sees both sets, only one of them is learned from."""
-        data, test = (Examples.of(i, self.sizes[-1], self.dtype, device) for i in (train_images, test_images))
+        data, test = (Columns.of(i, self.sizes[-1], self.dtype, device) for i in (train_images, test_images))
         parameters, curves = self.parameters(device), Curves()
         step = tg.capture(self.stepper(data, parameters))
 
         @tg.no_grad()
-        def look(examples: Examples) -> tuple[Any, Any, Any]:
+        def look(examples: Columns) -> tuple[Any, Any, Any]:
             z = pre_activations(examples.x, parameters, self.hidden)[-1]
             return self.C(z, examples.t), *self.measure(z, examples.t)
 
@@ -347,7 +333,7 @@ def check_gradients(report: Report, images: Images) -> bool:
     pairs = []
     for sizes, first, C in [((784, 1), dC_da, cost), ((784, 64, 1), dC_da, cost), ((784, 64, 10), dC_da, cost),
                             ((784, 64, 10), dC_da_of_classes, cost_of_classes)]:
-        data = Examples.of(images, sizes[-1], "float64", "cpu")
+        data = Columns.of(images, sizes[-1], "float64", "cpu")
         x, t, parameters = data.x.numpy(), data.t.numpy(), initial_parameters(sizes)
         derived, derived_z = derived_gradients(x, t, parameters, C)
         by_hand, by_hand_z = backward(t, forward(x, parameters), parameters, first)
@@ -361,7 +347,7 @@ def check_gradients(report: Report, images: Images) -> bool:
 
 def find_mistake(report: Report, images: Images) -> bool:
     """`compare_gradients` is given the mistaken derivation and must name what is missing; True if it does not."""
-    data = Examples.of(images, 1, "float64", "cpu")
+    data = Columns.of(images, 1, "float64", "cpu")
     x, t, parameters = data.x.numpy(), data.t.numpy(), initial_parameters((784, 64, 1))
     hand, _ = backward(t, forward(x, parameters), parameters, hidden=left_out)
 
@@ -456,7 +442,7 @@ def find_hidden_layer(report: Report, train_images: Images, test_images: Images,
                 f"test loss at the end at most {grown:.4f} above its lowest",
                 "nothing to stop" if grown < 1e-3 else "it grows")
 
-    x = Examples.of(test_images, 1, "float32", report.device).x
+    x = Columns.of(test_images, 1, "float32", report.device).x
     slopes = [da_dz(tg.sigmoid(pre_activations(x, parameters)[0].detach())).mean().item()
               for parameters in (HIDDEN.parameters(report.device), trained)]
     first, last = right.gradients[0], right.gradients[max(right.gradients)]
@@ -511,7 +497,7 @@ def find_classes(report: Report, train_images: Images, test_images: Images, epoc
                 f"{epochs} epochs, all readings and seeds", f"{min(gaps):+.2f} to {max(gaps):+.2f}",
                 "no reading does worse on the test images" if min(gaps) >= 0 else "some readings do, too")
     trained, useless = readings["sigmoid scores, the derivative of (6)"]
-    x = Examples.of(test_images, 10, "float32", report.device).x
+    x = Columns.of(test_images, 10, "float32", report.device).x
     lowest = tg.sigmoid(pre_activations(x, trained)[-1].detach()).min().item()
     report.find("(6) with sigmoid scores", "the loss of the report", "its own derivative is descended, seed 0",
                 f"loss {useless.loss[0]:.3f} -> {useless.loss[-1]:.5f} with {useless.test_accuracy[-1]:.2f} % right; "
@@ -524,7 +510,7 @@ def find_classes(report: Report, train_images: Images, test_images: Images, epoc
 
 def find_vanishing(report: Report, images: Images) -> None:
     """The gradient of each layer before the first step, for networks with up to 6 hidden layers of 64 sigmoids."""
-    data = Examples.of(images, 10, "float64", "cpu")
+    data = Columns.of(images, 10, "float64", "cpu")
     x, t = data.x.numpy(), data.t.numpy()
     depths, layers = range(1, 3 if report.quick else 7), {}
     for scale in ("U[-0.005, 0.005)", "N(0, 1/n)"):
@@ -552,7 +538,7 @@ def find_vanishing(report: Report, images: Images) -> None:
 
 def find_times(report: Report, images: Images) -> None:
     """An epoch captured, eager, and with the report's own formulas."""
-    data = Examples.of(images, 1, "float32", report.device)
+    data = Columns.of(images, 1, "float32", report.device)
     values = {name: value.astype("float32") for name, value in initial_parameters(HIDDEN.sizes).items()}
     candidates: dict[str, Callable[[], object]] = {
         "captured": tg.capture(HIDDEN.stepper(data, HIDDEN.parameters(report.device))),
