@@ -150,10 +150,11 @@ def test_the_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tuple[Any, Any, wang.Parameters]:
     """X, targets and parameters. Soft targets are probabilities.
 
-    Weights N(0, 1/n): if a unit were saturated, 1 - a^2 and a - y would have lost the digits that are compared.
+    X in [-1, 1], weights N(0, 1/n): if all units were saturated, 1 - a^2 and a - y would have lost the digits that are
+    compared.
     """
     random = np.random.default_rng(seed)
-    X = random.standard_normal((sizes[0], m))
+    X = random.uniform(-1, 1, (sizes[0], m))
     Y = random.dirichlet(np.ones(sizes[-1]), m).T if soft else np.eye(sizes[-1])[:, random.integers(0, sizes[-1], m)]
     parameters = {name: random.standard_normal(value.shape) / np.sqrt(value.shape[1])
                   for name, value in wang.initial_parameters(sizes).items()}
