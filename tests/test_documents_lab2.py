@@ -215,6 +215,39 @@ def test_published_hyper_parameters() -> None:
     assert (lab2.CLASSES.C, lab2.CLASSES.drawn) == (lab2.cost, lab2.cost_of_classes)
 
 
+def test_readings_are_what_they_are_called() -> None:
+    costs = {"dz = s - t": lab2.cost, "softmax scores": lab2.cost_of_softmax, "sigmoid scores": lab2.cost_of_classes,
+             "softmax of the sigmoid scores": lab2.cost_of_softmax_of_sigmoid,
+             "dz = (s - t) s (1 - s)": lab2.squared_error}
+    readings = {**lab2.OTHER_READINGS, **lab2.MISTAKEN_READINGS}
+    assert {costs[name.partition(",")[0]] for name in readings} == {*costs.values()}
+    for name, reading in readings.items():
+        assert reading.C is costs[name.partition(",")[0]]
+        assert reading.normal == ("N(0, 1)" in name)
+        z = tg.tensor([3.0], dtype=tg.float64, requires_grad=True)
+        (slope,) = tg.autograd.grad(reading.hidden(z).sum(), z)
+        a = lab2.sigmoid(np.array(3.0))
+        assert slope.item() == pytest.approx(
+            1 if "left out" in name else 1 - a if "1 - a in" in name else
+            lab2.da_dz(lab2.sigmoid(a)) if "sigmoid'(a)" in name else a * (1 - a))
+
+
+def test_each_seed_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curves are those of seeds 0, 1, 2, in this order, the parameters those of seed 0; a quick run has this one."""
+
+    def train(self: lab2.Reading, *_: Any) -> Any:
+        return {"seed": self.seed}, made_up(2, (1, 1), (1, 1), (self.seed, 7))
+
+    monkeypatch.setattr(lab2.Reading, "train", train)
+    images = Report("lab2", quick=True).images(train=False).first(20)
+    for quick, expected in ((False, [0, 1, 2]), (True, [0])):
+        report = Report("lab2", quick=quick, results=None, pictures=None)
+        parameters, found = lab2.train_seeds(report, "a name", lab2.CLASSES, (images, images), 2)
+        assert parameters == {"seed": 0}
+        assert [one.accuracy[-1] for one in found] == expected == report.seeds["a name"]
+        assert [one["accuracy"][-1] for one in report.series["a name"]] == expected
+
+
 def test_initial_weights() -> None:
     """U[-0.005, 0.005) or N(0, 1), biases 0; another seed gives others."""
     uniform, normal, other = (
