@@ -233,7 +233,7 @@ def test_readings_are_what_they_are_called() -> None:
 
 
 def test_each_seed_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The curves are those of seeds 0, 1, 2, in this order, the parameters those of seed 0; a quick run has this one."""
+    """The curves are those of seeds 0, 1, 2 in this order, the parameters those of seed 0; a quick run has this one."""
 
     def train(self: lab2.Reading, *_: Any) -> Any:
         return {"seed": self.seed}, made_up(2, (1, 1), (1, 1), (self.seed, 7))
