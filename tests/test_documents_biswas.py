@@ -132,30 +132,34 @@ def test_scale_of_the_images_with_biases() -> None:
     assert [int(biswas.forward(x, parameters)[1][-1].argmax()) for x in (X, 255 * X)] == [0, 1]
 
 
-def test_global_number_of_examples() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_global_number_of_examples(device: str) -> None:
     """The notebook divides by a global m; for a batch of another size that is a wrong factor, and it is found."""
     X, E, parameters = problem((4, 5, 3), 6, 0)
     gradients, _ = biswas.hand_derived_gradients(X, E, parameters)
     hand = {name: gradient * 6 / 60_000 for name, gradient in gradients.items()}
+    there = {name: tg.tensor(value, device=device) for name, value in parameters.items()}
 
     def loss(**tensors: Any) -> Any:
-        return biswas.loss(biswas.pre_activations(tg.tensor(X), tensors)[-1], tg.tensor(E))
+        A = biswas.pre_activations(tg.tensor(X, device=device), tensors)
+        return biswas.loss(A[-1], tg.tensor(E, device=device))
 
-    assert compare_gradients(loss, parameters, gradients).ok
-    report = compare_gradients(loss, parameters, hand)
+    assert compare_gradients(loss, there, gradients).ok
+    report = compare_gradients(loss, there, hand)
     assert not any(entry.ok for entry in report.entries)
     assert report.causes[0].names == [*parameters], str(report)
     assert "multiplied by 0.0001" in report.causes[0].text, str(report)
 
 
-def test_printed_loss_is_not_the_one_differentiated() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_printed_loss_is_not_the_one_differentiated(device: str) -> None:
     """Its 1e-8 bounds the printed loss at -log 1e-8 = 18.4; the loss that the gradient belongs to has no bound."""
     A, E = np.array([[0.0], [100.0]]), np.array([[1.0], [0.0]])
     assert biswas.printed_loss(biswas.softmax(A), E) == pytest.approx(-np.log(1e-8))
-    assert biswas.loss(tg.tensor(A), tg.tensor(E)).item() == pytest.approx(100)
-    x = tg.tensor(A, requires_grad=True)
-    (of_printed,) = tg.autograd.grad(biswas.printed_loss(tg.softmax(x, 0), tg.tensor(E)), x)
-    assert np.abs(of_printed.numpy()).max() < 1e-30  # the notebook's (Yhat - E)/m is -1 and 1 there
+    x, targets = tg.tensor(A, device=device, requires_grad=True), tg.tensor(E, device=device)
+    assert biswas.loss(x, targets).item() == pytest.approx(100)
+    (of_printed,) = tg.autograd.grad(biswas.printed_loss(tg.softmax(x, 0), targets), x)
+    assert np.abs(of_printed.cpu().numpy()).max() < 1e-30  # the notebook's (Yhat - E)/m is -1 and 1 there
     assert biswas.backward(E, [A], [A, biswas.softmax(A)], {"W1": A})[1][0].ravel().tolist() == [-1, 1]
 
 

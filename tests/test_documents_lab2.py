@@ -59,6 +59,12 @@ def named(gradients: lab2.Parameters, dC_dz: list[Any]) -> lab2.Parameters:
     return gradients | {f"z{layer}": gradient for layer, gradient in enumerate(dC_dz, 1)}
 
 
+def on(device: str, *arrays: Any) -> Any:
+    """The arrays, and those of a dict, as Tensors on a device."""
+    return [{name: tg.tensor(value, device=device) for name, value in one.items()} if isinstance(one, dict) else
+            tg.tensor(one, device=device) for one in arrays]
+
+
 def derived_by_rows(x: Any, t: Any, parameters: lab2.Parameters, C: Formula, hidden: Formula, device: str
                     ) -> tuple[lab2.Parameters, list[Any]]:
     """`derived_gradients` of the same network with examples as rows: everything is transposed, then turned back."""
@@ -94,10 +100,9 @@ def test_gradients(cost: str, device: str, hidden: str, sizes: tuple[int, ...], 
 def test_costs(cost: str, device: str, sizes: tuple[int, ...], m: int, seed: int, soft: bool) -> None:
     x, t, parameters = problem(sizes, m, seed, soft)
     _, C, by_hand = COSTS[cost]
-    tensors = {name: tg.tensor(value, device=device) for name, value in parameters.items()}
-    z = lab2.pre_activations(tg.tensor(x, device=device), tensors)[-1]
-    expected = by_hand(lab2.forward(x, parameters)[-1], t)
-    assert C(z, tg.tensor(t, device=device)).item() == pytest.approx(expected, rel=1e-10)
+    there_x, there_t, there = on(device, x, t, parameters)
+    z = lab2.pre_activations(there_x, there)[-1]
+    assert C(z, there_t).item() == pytest.approx(by_hand(lab2.forward(x, parameters)[-1], t), rel=1e-10)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -134,15 +139,17 @@ def test_equation_6_with_sigmoid_scores_knows_no_wrong_class(device: str, classe
     assert lab2.cross_entropy_of_classes(np.ones_like(t), t) == 0
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("sizes", [(4, 5, 1), (6, 5, 3), (4, 5, 3, 2)])
-def test_the_missing_derivative_is_named(sizes: tuple[int, ...]) -> None:
+def test_the_missing_derivative_is_named(sizes: tuple[int, ...], device: str) -> None:
     x, t, parameters = problem(sizes, 6, 1)
+    there_x, there_t, there = on(device, x, t, parameters)
 
     def loss(**tensors: Any) -> Any:
-        return lab2.cost(lab2.pre_activations(tg.tensor(x), tensors)[-1], tg.tensor(t))
+        return lab2.cost(lab2.pre_activations(there_x, tensors)[-1], there_t)
 
     def compared(hidden: Formula) -> Any:
-        return compare_gradients(loss, parameters, lab2.backward(t, lab2.forward(x, parameters), parameters,
+        return compare_gradients(loss, there, lab2.backward(t, lab2.forward(x, parameters), parameters,
                                                                  hidden=hidden)[0])
 
     assert compared(lab2.da_dz).ok
@@ -155,27 +162,32 @@ def test_the_missing_derivative_is_named(sizes: tuple[int, ...]) -> None:
         assert "is missing" in cause.text, str(report)
 
 
-def test_equation_3_as_printed() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_equation_3_as_printed(device: str) -> None:
     """Its right-hand side has the shape of b, its left-hand side names w."""
     x, t, parameters = problem((4, 1), 6, 0)
+    there_x, there_t, there = on(device, x, t, parameters)
 
     def loss(**tensors: Any) -> Any:
-        return lab2.cost(lab2.pre_activations(tg.tensor(x), tensors)[-1], tg.tensor(t))
+        return lab2.cost(lab2.pre_activations(there_x, tensors)[-1], there_t)
 
     by_hand, _ = lab2.backward(t, lab2.forward(x, parameters), parameters)
-    report = compare_gradients(loss, parameters, {"w1": by_hand["b1"], "b1": by_hand["b1"]})
+    report = compare_gradients(loss, there, {"w1": by_hand["b1"], "b1": by_hand["b1"]})
     assert [(entry.name, entry.ok, entry.problem) for entry in report.entries] == [
         ("w1", False, "shape (1, 1)"), ("b1", True, "")]
 
 
-@given(st.integers(1, 5), st.integers(1, 8), seeds)
-def test_the_single_neuron_has_no_local_minimum(n: int, m: int, seed: int) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+@given(n=st.integers(1, 5), m=st.integers(1, 8), seed=seeds)
+def test_the_single_neuron_has_no_local_minimum(device: str, n: int, m: int, seed: int) -> None:
     """Section III.A fears one; the Hessian of its cost has no negative eigenvalue anywhere: the cost is convex."""
     x, t, _ = problem((n, 1), m, seed)
-    w = tg.tensor(np.random.default_rng(seed).normal(0, 3, (1, n)), requires_grad=True)
-    (gradient,) = tg.autograd.grad(lab2.cost(w @ tg.tensor(x), tg.tensor(t)), w, create_graph=True)
-    hessian = [tg.autograd.grad(gradient[0, i], w, retain_graph=True)[0].numpy()[0] for i in range(n)]
-    a = lab2.sigmoid(w.detach().numpy() @ x)
+    by_hand = np.random.default_rng(seed).normal(0, 3, (1, n))
+    w, there_x, there_t = on(device, by_hand, x, t)
+    w.requires_grad_()
+    (gradient,) = tg.autograd.grad(lab2.cost(w @ there_x, there_t), w, create_graph=True)
+    hessian = [tg.autograd.grad(gradient[0, i], w, retain_graph=True)[0].cpu().numpy()[0] for i in range(n)]
+    a = lab2.sigmoid(by_hand @ x)
     np.testing.assert_allclose(hessian, x * lab2.da_dz(a) @ x.T / m, rtol=0, atol=1e-10)
     assert np.linalg.eigvalsh(hessian).min() > -1e-12
 
@@ -405,11 +417,12 @@ def test_verdicts_on_ten_classes(monkeypatch: pytest.MonkeyPatch) -> None:
         "no reading does worse on the test images")
 
 
-def test_the_jump_of_the_loss() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_jump_of_the_loss(device: str) -> None:
     """Figure 10's jump: the cost that is descended falls at each epoch, while (6), which is drawn, grows."""
     report = Report("lab2", quick=True)
     images = report.images(train=False).first(200)
-    _, curves = lab2.CLASSES.train(images, images, 12, "cpu")
+    _, curves = lab2.CLASSES.train(images, images, 12, device)
     assert all(after < before for before, after in pairwise(curves.descended))
     assert curves.loss[0] == pytest.approx(np.log(2), abs=0.02)
     assert max(curves.loss) > 3 * curves.loss[0]
