@@ -11,6 +11,7 @@ What the notebook leaves open or contradicts, and what this module shows:
 - The training images are divided by 255, the test images are not. Were all biases 0, this could not change a
   prediction, for the network would be positively homogeneous: what is lost is lost because of the biases.
 - The counter is raised before it is printed: "Iteration i" is the loss of forward pass i - 1, after i - 2 updates.
+- Section 2 calls the images A_0 and uses H_0, which it does not define: H_0 = X is meant.
 - Its backward pass divides by the number of *all* examples, a global variable, and so fits this full batch alone.
 """
 
