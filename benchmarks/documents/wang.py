@@ -373,7 +373,7 @@ def find_published(experiment: Experiment, lines: Lines, trained: Tensors) -> li
             about = {1: "the text is right", 0.5: "the text is wrong: it was 0.5", None: "it was neither 1 nor 0.5"}
             verdict = f"{about[rate]}; {verdict}"
         measured = f"{len(alike)} of {len(PUBLISHED)} lines; {cost} / {float(accuracy):.2f} at iteration {last}"
-        report.find("the same", published, name, measured, verdict)
+        report.find("cost and accuracy, 15 lines", published, name, measured, verdict)
     draw(report, {"lr 0.5, then 0.1, gradients derived": lines, **others}, X[:, 0], int(found[0]))
     return failures
 
@@ -478,7 +478,7 @@ def compare_vectorization(experiment: Experiment) -> None:
                     "derived", ", ".join(f"{each:,.1f}" for each in found.values()) + " us",
                     " and ".join(f"{gain[i]:.0f} times as fast as {slow}" for slow, gain in gains.items()),
                     any_images=True)
-    report.find("the same", "more with more data", f"from {min(times):,} to {max(times):,} examples",
+    report.find("vectorization", "more with more data", f"from {min(times):,} to {max(times):,} examples",
                 "; ".join(f"{slow}: {', '.join(f'{g:.0f}' for g in gain)} times" for slow, gain in gains.items()),
                 "; ".join(f"{slow}: {'holds' if all(a < b for a, b in pairwise(gain)) else 'does not hold'}"
                           for slow, gain in gains.items()), any_images=True)
