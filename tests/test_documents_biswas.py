@@ -76,6 +76,7 @@ def test_derivative_of_relu(device: str, values: list[float]) -> None:
 def test_published_hyper_parameters() -> None:
     assert (biswas.SIZES, biswas.ITERATIONS, biswas.LEARNING_RATE) == ((784, 500, 150, 10), 1000, 0.1)
     assert biswas.PUBLISHED_ACCURACY == 90.95
+    assert len(biswas.SEEDS) == 3  # as STUDENT_T has it
 
 
 def test_initial_weights() -> None:
@@ -237,9 +238,11 @@ def test_distance_to_the_printed_curve() -> None:
         assert wrong == (report.findings[-1].verdict == "DISAGREES")
         return report.findings[-1].verdict
 
-    assert verdict(-0.05, 0.05) == "within the spread of seeds"
-    assert verdict(0.02, 0.05) == "outside by less than seeds are from each other"
-    assert verdict(0.04, 0.05) == "DISAGREES"
+    # three values predict mean +- 4.97 standard deviations for a fourth: here 0.04 +- 0.05, and 0.06 +- 0.05
+    assert verdict(-0.05, 0, 0.05) == "agrees, as one more seed"
+    assert verdict(0.03, 0.04, 0.05) == "agrees, as one more seed"
+    assert verdict(0.05, 0.06, 0.07) == "DISAGREES"
+    assert verdict(-0.05, -0.06, -0.07) == "DISAGREES"
 
 
 def test_distance_to_the_printed_accuracy() -> None:
