@@ -1,6 +1,6 @@
 """beyond: what the reports' authors wish for: dropout, weight decay, convolutions on CIFAR-10; and 99 % on MNIST.
 
-Three recipes, each a network, its data and one line of settings, trained by one function of twenty lines:
+Three recipes, each a network, its data and one line of settings, trained by one function:
 
 - A dense network 784-256-10 on 10,000 images of MNIST, where it can learn them by heart: without anything, with
   weight decay, with dropout, with both (the KTH report names regularization and dropout first in its outlook).

@@ -49,6 +49,7 @@ DATASETS = ("mnist",)
 # the 20 predictions at the end of the report, and the true classes beside them
 PUBLISHED_PREDICTIONS = (9, 0, 9, 3, 3, 9, 9, 0, 5, 0, 9, 1, 2, 0, 5, 5, 5, 0, 0, 5)
 PUBLISHED_CLASSES = (7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6, 9, 0, 1, 5, 9, 7, 3, 4)
+PUBLISHED_RIGHT = sum(a == b for a, b in zip(PUBLISHED_PREDICTIONS, PUBLISHED_CLASSES, strict=True))
 PUBLISHED_ERROR = 0.96009215  # of the MLP, after its last epoch
 EPOCHS = 20
 
@@ -675,10 +676,10 @@ class Trained:
 
 def find_dense(report: Report, images: Images, test: Images) -> None:
     """The MLP: what its published error can mean, and what it does with other rates, epochs, weights and images."""
-    right = sum(one == other for one, other in zip(PUBLISHED_PREDICTIONS, PUBLISHED_CLASSES, strict=True))
-    report.find("MLP: its 20 predictions", f"{right} of 20 right", "the first 20 test images of MNIST",
+    report.find("MLP: its 20 predictions", f"{PUBLISHED_RIGHT} of 20 right", "the first 20 test images of MNIST",
                 "the true classes agree" if test.classes[:20].tolist() == [*PUBLISHED_CLASSES] else "OTHER IMAGES",
-                f"guessing has {right} or more right with probability {1 - at_most(right - 1, 20, 0.1):.2f}")
+                f"guessing has {PUBLISHED_RIGHT} or more right with probability "
+                f"{1 - at_most(PUBLISHED_RIGHT - 1, 20, 0.1):.2f}")
     layers, few = mlp(), images.first(100 if report.quick else 1000)
     find_untrained(report, layers, few)
     epochs, seeds, rest = (2, range(1), range(2)) if report.quick else (EPOCHS, range(3), range(10))
@@ -719,15 +720,15 @@ def find_dense(report: Report, images: Images, test: Images) -> None:
 
 def judge_sum(report: Report, runs: Sequence[Trained], images: Images) -> None:
     """The published error, read as a sum over the ten outputs: the mean error of a tenfold learning rate, times ten."""
-    right = sum(one == other for one, other in zip(PUBLISHED_PREDICTIONS, PUBLISHED_CLASSES, strict=True))
     sums, median = [10 * run.error for run in runs], float(np.median([run.right for run in runs]))
     published = f"{PUBLISHED_ERROR:.4f} after epoch 19"
     report.find("MLP, sum of the squared errors", published,
                 f"lr 0.01 and a sum over the outputs, which are the runs of lr 0.1 and a mean, {_seeds(len(runs))}",
                 f"error {_range(sums, 3)}, {median:.1f} % right (median); {_range([run.of_twenty for run in runs], 0)} "
                 "of the 20 published images",
-                f"{beside(sums)}; {right} of 20 or fewer in {sum(run.of_twenty <= right for run in runs)} of "
-                f"{len(runs)}, and with probability {at_most(right, 20, median / 100):.3f} at the median")
+                f"{beside(sums)}; {PUBLISHED_RIGHT} of 20 or fewer in "
+                f"{sum(run.of_twenty <= PUBLISHED_RIGHT for run in runs)} of {len(runs)}, and with probability "
+                f"{at_most(PUBLISHED_RIGHT, 20, median / 100):.3f} at the median")
     shares = np.bincount(images.classes, minlength=10) / len(images.classes)
     same = float((shares * (1 - shares)).sum())  # the share of class k costs shares[k] (1 - shares[k]) on average
     report.find("MLP, sum of the squared errors", published, "the same answer to every image, the share of each class",
@@ -836,7 +837,7 @@ def draw_losses(report: Report, pairs: Sequence[Pair]) -> None:
     columns = min(4, len(panels))
     rows = math.ceil(len(panels) / columns)
     made = figure(9, 2.1 * rows + 0.6,
-                  "The report's figure 1 in readings that it leaves open: BCE of zeros and ones, weights N(0, 1)")
+                  "The report's figure 1, in our readings: BCE of zeros and ones, weights N(0, 1)")
     grid = made.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, (name, runs) in zip(grid.ravel(), panels.items(), strict=True):
         for pair, style in zip(runs, ("-", "--"), strict=True):
@@ -847,6 +848,8 @@ def draw_losses(report: Report, pairs: Sequence[Pair]) -> None:
         tidy(axes)
     for axes in grid[-1]:
         axes.set_xlabel("epoch", fontsize=8)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("loss", fontsize=8)
     grid[0, 0].legend(frameon=False, fontsize=8)
     report.picture("losses", made)
 
