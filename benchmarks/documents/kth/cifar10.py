@@ -35,11 +35,11 @@ def train_in_blocks(
         x, y = X[begin : begin + size], Y[begin : begin + size]
         n = len(x)
         z = x @ p["W1"].T + p["b1"]
-        z_G = x @ G["W1"].T + G["b1"] if beta else np.zeros_like(z)
+        z_G = x @ G["W1"].T + G["b1"]
         inner = x @ x.T + 1  # + 1: the bias, a weight whose input is 1
         g1 = np.empty_like(z)
         for t in range(n):
-            z_t = z[t] - lr * (k[t] - 1) * z_G[t] if beta else z[t]
+            z_t = z[t] - lr * (k[t] - 1) * z_G[t]
             if t:
                 z_t = z_t - lr * ((inner[t, :t] * k[t - 1 :: -1][:t]) @ g1[:t])
             a = sigmoid(z_t)
@@ -56,7 +56,7 @@ def train_in_blocks(
         weighted, discounted = g1 * k[n - 1 :: -1, None][:n], g1 * powers[n - 1 :: -1, None][:n]
         p["W1"] -= lr * (weighted.T @ x + (k[n] - 1) * G["W1"])
         p["b1"] -= lr * (weighted.sum(0) + (k[n] - 1) * G["b1"])
-        G["W1"] = powers[n] * G["W1"] + discounted.T @ x if beta else G["W1"]
+        G["W1"] = powers[n] * G["W1"] + discounted.T @ x
         G["b1"] = powers[n] * G["b1"] + discounted.sum(0)
 
 
