@@ -19,7 +19,7 @@ from benchmarks.documents import lab2
 from benchmarks.documents.columns import Columns
 from benchmarks.documents.report import Images, Report
 from tests import derivations
-from tests.derivations import assert_same, seeds
+from tests.derivations import assert_same, derived_by_rows, named, seeds
 from tinygrad_lite.datasets import MNIST, Digits
 from tinygrad_lite.testing import compare_gradients
 
@@ -54,28 +54,10 @@ def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tu
     return random.standard_normal((sizes[0], m)), t, parameters
 
 
-def named(gradients: lab2.Parameters, dC_dz: list[Any]) -> lab2.Parameters:
-    """All of them by name, those of z^(l) as "zl"."""
-    return gradients | {f"z{layer}": gradient for layer, gradient in enumerate(dC_dz, 1)}
-
-
 def on(device: str, *arrays: Any) -> Any:
     """The arrays, and those of a dict, as Tensors on a device."""
     return [{name: tg.tensor(value, device=device) for name, value in one.items()} if isinstance(one, dict) else
             tg.tensor(one, device=device) for one in arrays]
-
-
-def derived_by_rows(x: Any, t: Any, parameters: lab2.Parameters, C: Formula, hidden: Formula, device: str
-                    ) -> tuple[lab2.Parameters, list[Any]]:
-    """`derived_gradients` of the same network with examples as rows: everything is transposed, then turned back."""
-    tensors = {name: tg.tensor(value.T, device=device, requires_grad=True) for name, value in parameters.items()}
-    a, z = tg.tensor(x.T, device=device), []
-    for layer in range(1, len(tensors) // 2 + 1):
-        z.append(a @ tensors[f"w{layer}"] + tensors[f"b{layer}"])
-        a = hidden(z[-1])
-    wanted = [*tensors.values(), *z]
-    found = [g.cpu().numpy().T for g in tg.autograd.grad(C(z[-1].T, tg.tensor(t, device=device)), wanted)]
-    return dict(zip(tensors, found, strict=False)), found[len(tensors):]
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -415,6 +397,17 @@ def test_verdicts_on_ten_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said["jump of the loss at the start; dz = s - t, seed 0"] == "what is descended jumps, too"
     assert said["784-64-10, test accuracy minus training accuracy; 500 epochs, all readings and seeds"] == (
         "no reading does worse on the test images")
+
+
+def test_the_factor_by_layer() -> None:
+    """From the output to the first layer there is one factor less than there are layers."""
+    report = Report("lab2", quick=True, results=None, pictures=None)
+    lab2.find_vanishing(report, report.images(train=False).first(50))
+    (layers,) = report.series.values()
+    for scale in ("U[-0.005, 0.005)", "N(0, 1/n)"):
+        first, _, output = layers[f"{scale}, 2 hidden"]
+        (found,) = [one for one in report.findings if f"weights {scale}," in one.reading]
+        assert found.measured.endswith(f": 1 / {np.sqrt(output / first):.0f} per layer")
 
 
 @pytest.mark.parametrize("device", DEVICES)
