@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from benchmarks.documents import biswas
-from benchmarks.documents.columns import Columns
+from benchmarks.documents.columns import Columns, Parameters
 from benchmarks.documents.report import Report
 from tests import derivations
 from tests.derivations import assert_same, derived_by_rows, named, seeds
@@ -26,7 +26,7 @@ DEVICES = [one.device for one in derivations.DEVICES]
 layers = st.lists(st.integers(1, 9), min_size=2, max_size=6).map(tuple)
 
 
-def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tuple[Any, Any, biswas.Parameters]:
+def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tuple[Any, Any, Parameters]:
     """X, one-hot (or `soft`) columns E, and parameters: biases from N(0, 1), not 0, and weights from N(0, 1/n)."""
     random = np.random.default_rng(seed)
     classes, soft = sizes[-1], soft and sizes[-1] > 1

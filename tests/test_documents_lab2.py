@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from benchmarks.documents import lab2
-from benchmarks.documents.columns import Columns
+from benchmarks.documents.columns import Columns, Parameters
 from benchmarks.documents.report import Images, Report
 from tests import derivations
 from tests.derivations import assert_same, derived_by_rows, named, seeds
@@ -38,7 +38,7 @@ HIDDEN: dict[str, tuple[Formula, Formula]] = {
 layers = st.lists(st.integers(1, 9), min_size=2, max_size=6).map(tuple)
 
 
-def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tuple[Any, Any, lab2.Parameters]:
+def problem(sizes: tuple[int, ...], m: int, seed: int, soft: bool = False) -> tuple[Any, Any, Parameters]:
     """x and biases from N(0, 1), weights from N(0, 1/n), so that no unit is saturated.
 
     The targets are 0 or 1, one 1 in each column where there are several outputs; `soft` ones are between, with sum 1.
