@@ -807,7 +807,7 @@ def find_pooling(report: Report, images: Images, test: Images) -> None:
     report.find("too large a kernel loses features", "so it was kept small",
                 f"CNN-full, {len(few.classes):,} images of ten classes, windows of {', '.join(map(str, found))}; "
                 f"{_seeds(len(seeds))}", ", ".join(f"{mean:.1f}" for mean in means.values()) + " % right",
-                "; ".join([*lost, f"all others are within {between_seeds:.1f} of the best, as the seeds are"]))
+                "; ".join([*lost, f"the others lose no more than the seeds differ ({between_seeds:.1f} points)"]))
     draw_pooling(report, found, trained, test)
 
 
