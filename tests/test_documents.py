@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ import tinygrad_lite as tg
 from benchmarks import timing
 from benchmarks.documents import __main__ as program
 from benchmarks.documents import wang
-from benchmarks.documents.report import Report, largest_difference
+from benchmarks.documents.report import Report, agreement, largest_difference, spread
 from tests.derivations import DEVICES, assert_same, seeds
 from tests.devices import STRICT
 from tinygrad_lite.backend import Backend
@@ -40,6 +41,34 @@ def test_on_another_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report(name, quick=True, device=STRICT.device, results=None, pictures=None)
     assert program.DOCUMENTS[name].run(report) == 0
     assert report.findings
+    assert report.seconds.keys() == report.seeds.keys()  # seconds have what `timed` has counted, and nothing else
+
+
+@pytest.mark.parametrize(("published", "values", "verdict"), [
+    (95.0, [94.0, 96.0], "agrees, within the seeds"),
+    (95.0, [95.0], "agrees, within the seeds"),
+    (95.0, [95.15, 96.0], "agrees nearly: measured 0.15 above"),
+    (95.0, [94.0, 94.85], "agrees nearly: measured 0.15 below"),
+    (95.0, [96.0, 95.25], "DISAGREES: measured 0.25 above"),
+    (95.0, [94.75, 94.0], "DISAGREES: measured 0.25 below"),
+])
+def test_agreement(published: float, values: list[float], verdict: str) -> None:
+    assert agreement(published, values) == verdict
+    assert agreement(published, values, tolerance=0.25).startswith("agrees")
+
+
+def test_spread() -> None:
+    assert spread([1.0]) == "1.00 (1.00 to 1.00)"
+    assert spread([3.0, 1.0, 1.0]) == "1.67 (1.00 to 3.00)"
+
+
+def test_largest_difference() -> None:
+    """Of all pairs, wherever it stands; and what is not a number is never outdone."""
+    alike, apart, lost = (np.array(values) for values in ([-2.0, 1.0], [-1.0, 1.0], [-2.0, np.nan]))
+    assert largest_difference([(alike, alike), (apart, alike), (alike, alike)]) == 0.5
+    assert largest_difference([(apart, np.zeros(2))]) == 1
+    for pair in (alike, lost), (lost, alike):
+        assert np.isnan(largest_difference([(apart, alike), pair, (apart, alike)]))
 
 
 @pytest.fixture
@@ -114,6 +143,36 @@ def test_a_file_in_the_place_of_a_folder(
     assert program.main(["one", *(word for pair in folders.items() for word in pair)]) == 1
     assert capsys.readouterr().err == f"one: {file} is a file, and a folder to write to is needed\n"
     assert file.read_text() == "kept"
+
+
+@pytest.mark.parametrize("kind", ["results", "pictures"])
+def test_a_folder_that_cannot_be_made(
+    kind: str, documents: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents(one=never)
+    (tmp_path / "a file").touch()
+    folders = {"results": tmp_path, "pictures": tmp_path} | {kind: tmp_path / "a file" / "a folder"}
+    assert program.main(["one", *(word for name, path in folders.items() for word in (f"--{name}", str(path)))]) == 1
+    assert capsys.readouterr().err.startswith(f"one: cannot make the folder of {kind}: [Errno ")
+
+
+def test_missing_data_is_described_once(
+    documents: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without_a_network(root: Path, train: bool) -> None:
+        assert root == tmp_path / "data"
+        error = OSError(f"no files in {root}")
+        error.add_note("what to do")
+        raise error
+
+    monkeypatch.setattr("benchmarks.documents.report.MNIST", without_a_network)
+    documents(one=never, other=never)
+    for module in program.DOCUMENTS.values():
+        monkeypatch.setattr(module, "DATASETS", ("mnist",))
+    folders = [word for name in ("data", "results", "pictures") for word in (f"--{name}", str(tmp_path / name))]
+    assert program.main(["all", *folders]) == 1
+    assert capsys.readouterr().err == (
+        f"one: no files in {tmp_path / 'data'}\nwhat to do\n(--data DIR names that folder)\nother: the same as one\n")
 
 
 def test_without_matplotlib(
@@ -274,6 +333,35 @@ def test_wang_bias_gradient_is_not_z() -> None:
     assert [entry.name for entry in found.entries if not entry.ok] == ["b3"]
 
 
+def test_wang_weights_are_between_the_layers() -> None:
+    """Not 'the only thing', tanh: without W3^T the shapes do not fit, or, with equal sizes, the gradient is wrong."""
+    X, Y, parameters = problem((5, 16, 16, 10), 3, seed=0)
+    _, A2, A3 = wang.forward(X, parameters)
+    with pytest.raises(ValueError, match=r"could not be broadcast together with shapes \(10,3\) \(16,3\)"):
+        wang.output_delta(A3, Y) * (1 - A2**2)
+    X, Y, parameters = problem((5, 4, 4, 4), 3, seed=0)
+    _, A2, A3 = wang.forward(X, parameters)
+    without = wang.output_delta(A3, Y) * (1 - A2**2)
+    found = wang.arrays(wang.derived_deltas(tg.from_numpy(X), tg.from_numpy(Y), wang.tensors(parameters)))
+    assert largest_difference([(without, found["Z2"])]) > 0.1
+    assert_same(found, wang.hand_derived_deltas(X, Y, parameters))
+
+
+def test_wang_gradient_is_the_direction_of_greatest_increase() -> None:
+    """The change along minus the gradient is as great: it is the increase that gives the update its minus."""
+    X, Y, parameters = problem((5, 4, 4, 4), 3, seed=0)
+    gradients = wang.hand_derived_gradients(X, Y, parameters)
+
+    def change(step: float) -> float:
+        moved = {name: value + step * gradients[name] for name, value in parameters.items()}
+        before, after = (
+            wang.loss(tg.from_numpy(X), tg.from_numpy(Y), **wang.tensors(p)).item() for p in (parameters, moved))
+        return float(after - before)
+
+    assert change(-1e-5) < 0 < change(1e-5)
+    assert change(1e-5) == pytest.approx(-change(-1e-5), rel=1e-3)
+
+
 def test_wang_gradient_is_not_that_of_the_printed_cost() -> None:
     """It is that of the sum over the classes: ten times the cost, apart from its 1e-8."""
     x, y = (tg.from_numpy(array) for array in digits(50))
@@ -347,11 +435,19 @@ def by_a_billionth(W: Any, dZ: Any, A: Any) -> Any:
     return W.T @ dZ * (1 - A**2) * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("wrong", [without_derivative_of_tanh, by_a_billionth])
+def not_a_number_once() -> Any:
+    """And the comparisons after it find nothing."""
+    calls = count()
+    return lambda W, dZ, A: W.T @ dZ * (1 - A**2) * (1 if next(calls) else np.nan)
+
+
+@pytest.mark.parametrize("wrong", [
+    without_derivative_of_tanh, by_a_billionth, pytest.param(not_a_number_once(), id="not_a_number_once")])
 def test_a_wrong_derivation_is_noticed(
     wrong: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(wang, "hidden_delta", wrong)
+    monkeypatch.setattr(wang, "compare_vectorization", lambda experiment: None)
     report = Report("wang", quick=True, results=None, pictures=None)
     assert wang.run(report) == 1
     assert report.findings[0].verdict == "WRONG"
@@ -363,11 +459,42 @@ def test_wang_verdicts_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wang, "printed_cost", lambda A3, Y: float(-(Y * tg.log(A3 + 1e-8)).sum().item() / Y.shape[1]))
     monkeypatch.setattr(wang, "softmax_as_printed", wang.softmax)
     monkeypatch.setattr(wang, "tanh_as_printed", np.tanh)
+    monkeypatch.setattr(wang, "compare_vectorization", lambda experiment: None)
     report = Report("wang", quick=True, results=None, pictures=None)
     assert wang.run(report) == 0
     verdicts = {finding.experiment: finding.verdict for finding in report.findings}
     assert verdicts["printed cost and gradient"] == "the gradient is that of the printed cost"
     assert verdicts["its softmax"] == verdicts["its tanh"] == "right"
+
+
+@pytest.mark.parametrize(("device", "clock", "kind"), [
+    ("cpu", "process_time", "processor time"), (STRICT.device, "perf_counter", "time")])
+@pytest.mark.parametrize(("rise", "verdict"), [
+    (0.5, "does not hold"), (1.05, "does not hold"), (1.2, "holds")])
+def test_wang_vectorization(
+    rise: float, verdict: str, device: str, clock: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An example takes 1 us in matrices, and 50 us without them: with 100 examples `rise` times as long as with 10."""
+    now = 0.0
+
+    def taking(microseconds: dict[int, float]) -> Any:
+        def gradient(X: Any, Y: Any, parameters: Any) -> None:
+            nonlocal now
+            now += X.shape[1] * microseconds[X.shape[1]] / 1e6
+
+        return gradient
+
+    for name in ("gradients_in_loops", "gradients_one_by_one"):
+        monkeypatch.setattr(wang, name, taking({10: 50, 100: 50 * rise}))
+    for name in ("hand_derived_gradients", "derived_gradients"):
+        monkeypatch.setattr(wang, name, taking({10: 1, 100: 1}))
+    monkeypatch.setattr(wang, "time", SimpleNamespace(**{clock: lambda: now}))  # and no other clock
+    report = Report("wang", quick=True, device=device, results=None, pictures=None)
+    wang.compare_vectorization(wang.Experiment(report))
+    first, _, last = report.findings
+    assert first.reading.startswith(f"10 examples, {kind} for each")
+    assert first.measured == "50.0, 50.0, 1.0, 1.0 us"
+    assert last.verdict == f"loops over numbers: {verdict}; one by one: {verdict}"
 
 
 @pytest.mark.parametrize(("rate", "status", "verdict"), [

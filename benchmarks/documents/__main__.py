@@ -1,4 +1,4 @@
-"""`python -m benchmarks.documents NAME...|all [--quick] [--data DIR]`: run the reports' experiments again."""
+"""`python -m benchmarks.documents NAME...|all [OPTIONS]`: run the reports' experiments again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="+", choices=[*DOCUMENTS, "all"], metavar="NAME",
                         help=f"{', '.join(DOCUMENTS)} or all")
     parser.add_argument("--quick", action="store_true", help="the embedded digits, few steps: seconds, not minutes")
-    parser.add_argument("--data", type=Path, help="the folder with the data sets (default: TINYGRAD_LITE_DATA)")
+    parser.add_argument("--data", type=Path, metavar="DIR",
+                        help="the folder with the data sets (default: TINYGRAD_LITE_DATA; not used with --quick)")
     parser.add_argument("--backend", choices=["numpy", "cupy"], default="numpy", help="where arrays are")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
-    parser.add_argument("--pictures", type=Path, default=PICTURES, help="where pictures are written")
+    parser.add_argument("--results", type=Path, metavar="DIR", default=RESULTS, help="where results are written")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", default=PICTURES, help="where pictures are written")
     options = parser.parse_args(arguments)
     status = 0
+    lacking: dict[str, str] = {}  # what a document lacks, in words -> the first that lacks it
     for name in dict.fromkeys(DOCUMENTS if "all" in options.names else options.names):
         # The committed results and pictures are those of full runs.
         results = None if options.quick and options.results == RESULTS else options.results
@@ -39,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             report.check(DOCUMENTS[name].DATASETS)
         except (ImportError, OSError, RuntimeError, ValueError) as error:  # data that is missing, no GPU
-            failure = str(error)
+            failure = "\n".join([str(error), *getattr(error, "__notes__", ())])
+            if (first := lacking.setdefault(failure, name)) != name:
+                failure = f"the same as {first}"
         else:
             try:
                 status |= DOCUMENTS[name].run(report)

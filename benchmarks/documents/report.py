@@ -82,16 +82,23 @@ class Report:
             ImportError: the `plots` extra is missing, and pictures are wanted.
             OSError: a data set is missing, or the folder of results or of pictures cannot be made.
         """
-        for folder in (self.results, self.pictures):
+        for kind, folder in (("results", self.results), ("pictures", self.pictures)):
             if folder is not None:
-                if folder.exists() and not folder.is_dir():
-                    raise NotADirectoryError(f"{folder} is a file, and a folder to write to is needed")
-                folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except FileExistsError as error:
+                    raise NotADirectoryError(f"{folder} is a file, and a folder to write to is needed") from error
+                except OSError as error:
+                    raise OSError(f"cannot make the folder of {kind}: {error}") from error
         backend.named(self.device)
         if self.pictures is not None:
             extras.require("matplotlib", "plots")
         for name in datasets:
-            self.dataset(False, name)
+            try:
+                self.dataset(False, name)
+            except (ImportError, OSError) as error:
+                error.add_note("(--data DIR names that folder)")
+                raise
 
     def find(
         self, experiment: str, published: str, reading: str, measured: str, verdict: str, *, any_images: bool = False
@@ -148,7 +155,7 @@ class Report:
 
 
 def largest_difference(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> float:
-    """The largest difference of two arrays, as a share of the largest entry of the second, of all pairs.
+    """The largest difference of two arrays, as a share of the largest entry of the second, of all pairs; NaN if one is.
 
     >>> largest_difference([(np.array([1.0, 2.0]), np.array([1.0, 4.0]))])
     0.5
@@ -156,9 +163,7 @@ def largest_difference(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> fl
     worst = 0.0
     for one, other in pairs:
         scale = np.abs(other).max()
-        difference = float(np.abs(one - other).max() / (scale or 1))
-        if not difference <= worst:  # larger, or not a number
-            worst = difference
+        worst = float(np.maximum(worst, np.abs(one - other).max() / (scale or 1)))
     return worst
 
 
