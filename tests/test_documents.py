@@ -308,6 +308,21 @@ def test_wang_updates(
         assert_same(wang.arrays(found), by_hand)
 
 
+@given(sizes=four_sizes, m=st.integers(1, 12), rate=st.floats(0.01, 0.5), later=st.floats(0.01, 0.5), seed=seeds)
+def test_wang_trains_by_gradient_descent(sizes: tuple[int, ...], m: int, rate: float, later: float, seed: int) -> None:
+    """What both gradients are used for is what SGD does with them: down, at the rate of the iteration."""
+    X, Y, parameters = problem(sizes, m, seed)
+    x, y = tg.tensor(X), tg.tensor(Y)
+    weights = {name: tg.tensor(value, requires_grad=True) for name, value in parameters.items()}
+    optimizer = tg.optim.SGD(weights.values(), lr=rate)
+    for i, by_hand in wang.train(X, Y, wang.hand_derived_gradients, parameters, rate, later, 4, last_before_later=1):
+        assert_same({name: value.detach().numpy() for name, value in weights.items()}, by_hand)
+        optimizer.param_groups[0]["lr"] = rate if i <= 1 else later
+        optimizer.zero_grad()
+        wang.loss(x, y, **weights).backward()
+        optimizer.step()
+
+
 @given(sizes=four_sizes, m=st.integers(1, 5), seed=seeds)
 def test_wang_without_vectorization(sizes: tuple[int, ...], m: int, seed: int) -> None:
     X, Y, parameters = problem(sizes, m, seed)

@@ -465,8 +465,11 @@ class MadeUp:
         training.Setting(0.71, 0.8, 50): 95.75, training.Setting(0.0142, 0.8): 95.76,
         training.Setting(5.0, 0.8, 50): 95.5}
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, levels: dict[training.Setting, float] | None = None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, levels: dict[training.Setting, float] | None = None,
+                 after_the_change: tuple[int, int] = (1, 1)) -> None:
+        """`after_the_change`: 1 or -1, whether test accuracy and error rise or fall after figure 12's change."""
         self.levels = {**self.LEVELS, **(levels or {})}
+        self.after_the_change = after_the_change
         self.seen: list[Any] = []
         monkeypatch.setattr(training, "train", self.train)
         self.report = Report("kth", results=None, pictures=None)
@@ -482,8 +485,10 @@ class MadeUp:
         self.seen.append((setting, epochs, seed, model[0].weight.detach().numpy().sum().item()))
         level = self.levels.get(setting, 90.0)
         accuracies = [level - 5 / (i + 1) ** 2 for i in range(1, epochs + 1)]
-        return training.Run(accuracies, accuracies, [0.0] * epochs, [[0.0] * 10] * epochs, [0.0],
-                            dict.fromkeys(keep, model))
+        up, errors_up = self.after_the_change
+        errors = [0.01 + errors_up * 1e-4 * i for i in range(epochs)]
+        tested = accuracies[::-1] if up < 0 and setting == training.Setting(0.71, 0.8, 50) else accuracies
+        return training.Run(tested, accuracies, errors, [[0.0] * 10] * epochs, [0.0], dict.fromkeys(keep, model))
 
     def verdict(self, experiment: str, reading: str = "") -> str:
         (found,) = [f for f in self.report.findings if f.experiment == experiment and reading in f.reading]
@@ -511,16 +516,32 @@ def test_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made_up.verdict(rate) == "the learning rate"
     assert made_up.verdict("figure 11, batch size or learning rate?") == "the learning rate"
     assert made_up.verdict("figure 11, time") == "faster by epochs, not by time"
+    assert made_up.verdict("figure 9, momentum 0.4 and lr 1").endswith("agrees")
+    assert made_up.verdict("figure 9, momentum 0.8 and 0.4") == "better later, but not alike at first"
     large, linear = training.Setting(0.71, batch=50), {training.Setting(1.0, batch=10): 93.2,
                                                        training.Setting(5.0, batch=50): 93.2}
     other = MadeUp(monkeypatch, {large: 95.0, training.Setting(5.0): 96.0, training.Setting(0.5): 94.9,
-                                 training.Setting(0.0142, 0.8): 95.2})
+                                 training.Setting(0.0142, 0.8): 95.2, training.Setting(1.0): 96.0})
+    assert other.verdict("figure 9, momentum 0.4 and lr 1").endswith("disagrees")
+    worse = MadeUp(monkeypatch, {training.Setting(momentum=0.8): 94.9})
+    assert worse.verdict("figure 9, momentum 0.8 and 0.4") == "disagrees"
     assert not other.ordered
     assert other.verdict("figure 11, square-root rule") == "DISAGREES"
     assert other.verdict("figure 8, lr 0.01 and 5") == "disagrees"
     assert other.verdict(step, "lr 0.5") == "more than the larger step"
     assert other.verdict(rate) == "not the rate alone"
     assert MadeUp(monkeypatch, linear).verdict("figure 11, batch size or learning rate?") == "the batch size"
+
+
+@pytest.mark.parametrize(("after_the_change", "verdict"), [
+    ((-1, 1), "agrees"),
+    ((-1, -1), "training rises; on the test images no fall that all seeds share"),
+    ((1, 1), "training rises; on the test images no fall that all seeds share")])
+def test_overfitting_is_worse_by_accuracy_and_by_error(
+    monkeypatch: pytest.MonkeyPatch, after_the_change: tuple[int, int], verdict: str
+) -> None:
+    made_up = MadeUp(monkeypatch, after_the_change=after_the_change)
+    assert made_up.verdict("figure 12, overfitting after epoch 32") == verdict
 
 
 def test_the_settings_of_figure_10(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -562,6 +583,21 @@ def test_the_settings_of_figure_14(monkeypatch: pytest.MonkeyPatch) -> None:
         "best 42.00, 43.00, 44.00 after epochs 100, 100, 100")
     assert cifar10.ALONE == (0.01, 0.6)
     assert cifar10.IN_BATCHES == (0.07, 0.6)
+
+
+def test_the_change_of_figure_14(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many epochs with one example at a time, then so many with batches; all images in each, in a new order."""
+    seen: list[Any] = []
+    for name in ("train_in_blocks", "train_in_batches"):
+        monkeypatch.setattr(
+            cifar10, name, lambda p, G, x, y, lr, beta, cost, name=name: seen.append((name, lr, beta, x)))
+    images = cifar10.CIFAR(Report("kth", quick=True))
+    found = images.train(cifar10.READINGS[0], 0, alone=2, in_batches=3)
+    assert [one[:3] for one in seen] == [("train_in_blocks", 0.01, 0.6)] * 2 + [("train_in_batches", 0.07, 0.6)] * 3
+    for *_, x in seen:
+        assert sorted(map(bytes, x)) == sorted(map(bytes, images.x))
+    assert not np.array_equal(seen[0][3], seen[1][3])
+    assert {name: len(values) for name, values in found.items()} == {"test": 5, "training": 5}
 
 
 def test_the_nearest_neighbour() -> None:
