@@ -218,15 +218,18 @@ class Module:
             self.__dict__[name] = value
             state_changed()
         else:
-            if isinstance(value, (bool, int, float, str, tuple)) and self.__dict__.get(name, value) != value:
-                state_changed()  # a setting of a layer, such as Dropout's p or a stride
+            before = self.__dict__.get(name, _UNSET)
+            if before is _UNSET:
+                before = getattr(type(self), name, _UNSET)  # a default, or a method
             object.__setattr__(self, name, value)
+            if not _is_same(before, value):
+                state_changed()  # a setting of a layer, such as Dropout's p, a function, a tensor
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         if self._registered.pop(name, None) is not None:
             self._transient.discard(name)
-            state_changed()
+        state_changed()
 
     # --- what it holds ------------------------------------------------------------------------------------------------
 
@@ -491,6 +494,20 @@ class Module:
         if not children and len(lines) <= 1:
             return f"{name}({extra})"
         return f"{name}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+_UNSET = object()
+
+
+def _is_same(before: Any, value: Any) -> bool:
+    """Whether an attribute that is assigned is what it was: the same object, or an equal number, string or tuple."""
+    if before is value or before.__class__ is not value.__class__:
+        return before is value
+    if isinstance(value, float):
+        return bool(value.hex() == before.hex())  # 0.0 is not -0.0
+    if isinstance(value, tuple):
+        return len(value) == len(before) and all(map(_is_same, before, value))
+    return isinstance(value, (bool, int, str)) and bool(value == before)
 
 
 class FunctionModule(Module):

@@ -7,6 +7,7 @@ import gc
 import itertools
 import linecache
 import re
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -254,6 +255,76 @@ def test_a_setting_of_a_layer_makes_a_new_recording() -> None:
         assert (step(tg.ones(3)).numpy() == 1 - p).all()
 
 
+class Switched(nn.Module):
+    """A module of which every kind of attribute decides what it computes."""
+
+    use = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.act, self.mask, self.sizes = 2.0, tg.tanh, tg.tensor([1.0, 0.0, 1.0]), (1, 0.5)
+
+    def forward(self, x: Any) -> Any:
+        y = self.act(x) * self.scale if self.use else x
+        return y * self.mask * self.sizes[1]
+
+
+@pytest.mark.parametrize(("make", "name", "value"), [
+    (lambda: nn.Dropout(0.1), "p", np.float32(0.9)),
+    (lambda: nn.Dropout(0.1), "p", np.asarray(0.9, "float32")),
+    (lambda: nn.BatchNorm1d(3), "momentum", None),
+    (lambda: nn.RMSNorm(3, eps=1.0), "eps", None),
+    (lambda: nn.LayerNorm(3), "forward", lambda x: x * 2),
+    (nn.ELU, "alpha", 3),
+    (Switched, "use", False),
+    (Switched, "act", tg.sigmoid),
+    (Switched, "mask", tg.ones(3)),
+    (Switched, "sizes", (1, -0.5)),
+    (Switched, "scale", 0.0),
+    (Switched, "scale", np.float64(3.0)),
+    (Switched, "forward", lambda x: -x),
+])
+def test_whatever_is_assigned_to_a_module_is_a_change(make: Any, name: str, value: Any) -> None:
+    module, x = make(), tg.tensor(np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3))
+    step: Any = capture(module, audit=False)
+    for _ in range(2):
+        step(x)
+    setattr(module, name, value)
+    state = {k: v.clone() for k, v in module.state_dict().items()}
+    found: list[Any] = []
+    for run in (step, module):
+        module.load_state_dict(state)
+        tg.manual_seed(7)
+        found.append(bits([run(x), module.state_dict()]))
+    assert found[0] == found[1]
+    assert step.captures == 2
+
+
+def test_deleting_an_attribute_is_a_change() -> None:
+    module = Switched()
+    module.use = False
+    step: Any = capture(module, audit=False)
+    x = tg.ones(3)
+    before = [step(x).tolist() for _ in range(2)]
+    del module.use
+    assert step(x).tolist() == module(x).tolist() != before[0]
+
+
+def test_minus_zero_and_nan_are_numbers_of_their_own() -> None:
+    divide = capture(lambda x, k: x / k["by"][0], audit=False)
+    one = tg.ones(1)
+    with np.errstate(all="ignore"):
+        for number in (float, np.float32, np.float64):
+            found = [divide(one, {"by": [number(k)]}).item() for k in (0.0, 0.0, -0.0, 0.0, 2)]
+            assert found == [np.inf, np.inf, -np.inf, np.inf, 0.5]
+        captures = divide.captures
+        for _ in range(3):
+            assert np.isnan(divide(one, {"by": [np.nan]}).item())
+        assert divide.captures == captures + 1
+    keys = capture(lambda x, k: x * (next(iter(k)) is True), audit=False)
+    assert [keys(one, {k: None}).item() for k in (1, True, 1.0)] == [0, 1, 0]
+
+
 def test_library_state_makes_a_new_recording() -> None:
     training = small(p=0.5)
     weight, bias = list(training.model.parameters())[:2]
@@ -434,6 +505,85 @@ def test_arrays_that_the_step_makes_and_overwrites() -> None:
         assert last.tolist() == x[2].tolist()
 
 
+@tg.op
+def half_raw(input: Array, other: Array) -> Array:
+    return input * other
+
+
+@half_raw.vjp("input", "other", joint=True, raw=True)
+def _(g: Any, input: Any, other: Any, wanted: Any) -> Any:
+    return tuple(np.multiply(g, x, order="F") if want else None
+                 for x, want in zip((other, input), wanted, strict=True))
+
+
+def barlow(x: Any) -> Any:
+    c = x.t() @ x
+    return c.diagonal().add_(-1).pow_(2).sum(), (c**2).sum()
+
+
+@pytest.mark.parametrize("view", [
+    lambda y: y.diagonal(), lambda y: y.diagonal(1, 1, 0), lambda y: y.unfold(1, 2, 1), lambda y: y.unfold(0, 1, 1)[0],
+    lambda y: tg.einsum("ii->i", y), lambda y: y.T[1:].diagonal(), lambda y: y.expand(2, 2, 2),
+    lambda y: tg.einsum("ij->ji", y), lambda y: y.view(4)[1::2], lambda y: tg.broadcast_tensors(y, tg.ones(3, 1, 1))[0],
+])
+def test_a_view_of_a_computed_tensor_keeps_its_memory(view: Any) -> None:
+    def read(x: Any) -> Any:
+        d = view(x * 2)
+        return d, (x + 1).exp(), ((x - 1) * 3).exp().sum(), d.sum()
+
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    step = capture(read, audit=False)
+    for i in range(3):
+        assert bits(step(x * i)) == bits(read(x * i)), i
+
+
+@pytest.mark.parametrize("view", [
+    lambda y: y.diagonal(), lambda y: y.diagonal(-1), lambda y: y.t().diagonal()[1:], lambda y: y[1].view(1, 2),
+])
+@pytest.mark.parametrize("differentiate", [False, True])
+def test_a_write_through_a_view_of_a_computed_tensor(view: Any, differentiate: bool) -> None:
+    w = tg.tensor([[1.0, -2.0], [0.5, 4.0]], requires_grad=differentiate)
+
+    def write(x: Any) -> Any:
+        w.grad = None
+        y = x * w
+        view(y).add_(10).mul_(x.sum())
+        if differentiate:
+            (y * y).sum().backward()
+        return y * 1, w.grad
+
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    step, barlow_step = capture(write, audit=False), capture(barlow, audit=False)
+    for i in range(1, 4):
+        assert bits(step(x * i)) == bits(write(x * i)), i
+        assert bits(barlow_step(x * i)) == bits(barlow(x * i)), i
+
+
+@pytest.mark.parametrize("body", [
+    lambda w: (w.prod(1) ** 2).sum(),
+    lambda w: w.prod() + w.prod(0).sum(),
+    lambda w: ((w.sum() + (w * 1).t().contiguous().t()) ** 2).sum(),
+    lambda w: ((w.mean() + (w * 1).t().contiguous().t()) ** 3).mean(),
+    lambda w: ((w.t().contiguous().t() * w).sum() * w.t().contiguous().t()).mean(),
+    lambda w: (w.t().contiguous() @ w).prod(0).std(),
+    lambda w: half_raw(w, (w * 2).t().contiguous().t()).sum(),
+])
+def test_the_gradient_has_the_bits_of_the_eager_one(body: Any) -> None:
+    """Also where the eager walk calls a VJP on raw arrays, and where layouts decide in which order a sum is added."""
+    w = tg.tensor(np.random.RandomState(3).randn(37, 11)).requires_grad_()
+
+    def step() -> Any:
+        w.grad = None
+        body(w).backward()
+        assert w.grad is not None
+        return w.grad, w.grad.sum(), w.grad.norm()
+
+    expected = bits(step())
+    captured = capture(step, audit=False)
+    for _ in range(3):
+        assert bits(captured()) == expected
+
+
 @pytest.mark.parametrize("program", [
     lambda w, x: (tg.zeros(2, 2) * 2).add_(x),  # a result that is a constant, until it is overwritten
     lambda w, x: (w.copy_(w @ x), w * 1),  # a product cannot be written over its operand
@@ -496,7 +646,60 @@ def test_the_same_array_as_argument_and_from_elsewhere() -> None:
     for _ in range(4):
         assert step(b, a).tolist() == [52.0, 52.0]
         assert step(a, b).tolist() == [16.0, 16.0]
-    assert step.captures == 1
+    assert step.captures == 2  # one tensor given twice is told from two
+
+
+def test_a_tensor_that_is_given_twice_is_one_tensor() -> None:
+    w = tg.tensor([2.0], requires_grad=True)
+
+    def step(a: Any, b: Any) -> Any:
+        w.grad = None
+        a.copy_(w * 3)
+        ((b * b).sum() + (w * 0).sum()).backward()
+        return b * 1
+
+    captured, x, y = capture(step, audit=False), tg.ones(1), tg.full((1,), 7.0)
+    calls = [(x, x, 6, 36), (x, y, 7, 0), (x, x, 6, 36), (y, x, 6, 0), (x, y, 6, 0), (y, y, 6, 36)]
+    for a, b, value, gradient in calls:
+        for _ in range(2):
+            assert captured(a, b).item() == value
+            assert w.grad is not None
+            assert w.grad.item() == gradient
+    assert captured.captures == 2
+
+
+@pytest.mark.parametrize("reach", [
+    lambda x: (x, x[1:]), lambda x: (x[1:], x), lambda x: (x[:-1], x[1:]), lambda x: (x, x.detach()),
+    lambda x: (x.T, x),
+])
+def test_a_recorded_write_into_overlapping_arguments_is_refused(reach: Any) -> None:
+    w = tg.tensor(2.0, requires_grad=True)
+    x = tg.ones(3)
+    with pytest.raises(RuntimeError, match="reaches the memory in another way"):
+        capture(lambda a, b: (a.mul_(w), (b.sum() + w * 0).backward()))(*reach(x))
+    with pytest.raises(RuntimeError, match="reaches the memory in another way"):
+        capture(lambda a: (a.mul_(w), x.sum()))(reach(x)[0])
+    # A write that records nothing, reading, and parts that do not overlap are as good as ever.
+    step = capture(lambda a, b: (a.mul_(2), (b * w).sum() * 1))
+    for i in range(1, 4):
+        a, b = reach(x)
+        expected = a.tolist()
+        _, total = step(a, b)
+        assert a.tolist() == (2 * np.array(expected)).tolist(), i
+        assert total.item() == 2 * b.sum().item()
+    apart = capture(lambda a, b: a.mul_(w) + b)
+    for _ in range(3):
+        apart(x[:1], x[1:2])
+
+
+def test_a_step_that_makes_an_argument_a_leaf_is_refused() -> None:
+    def step(x: Any) -> Any:
+        x.requires_grad_()
+        (x**3).sum().backward()
+        return x * 1
+
+    with pytest.raises(RuntimeError, match=r"requires_grad_\(\) on an argument"):
+        capture(step)(tg.ones(1))
 
 
 def test_outside_arrays_are_read_where_they_are() -> None:
@@ -518,6 +721,78 @@ def test_random_draws_are_made_anew() -> None:
         runs[-1].append(tg.default_generator().get_state())
     assert runs[0] == runs[1]
     assert runs[0][0] != runs[0][1]
+
+
+def one_seed(generator: Any) -> Iterator[Any]:
+    (generator or tg).manual_seed(5)
+    yield tg.rand(2, generator=generator)
+
+
+def the_same_mask_twice(generator: Any) -> Iterator[Any]:
+    get, put = ((generator.get_state, generator.set_state) if generator else (tg.get_rng_state, tg.set_rng_state))
+    before = get()
+    yield tg.bernoulli(tg.full((9,), 0.5), generator=generator)
+    after = get()
+    put(before)
+    yield tg.bernoulli(tg.full((9,), 0.5), generator=generator)
+    put(after)
+    yield tg.randn(2, generator=generator)
+
+
+def a_generator_of_its_own(generator: Any) -> Iterator[Any]:
+    own = tg.Generator(3)
+    yield tg.randperm(5, generator=own)
+    yield tg.randint(100, (3,), generator=own)
+    yield tg.Generator().manual_seed(4) and tg.randn(2, generator=own)
+    yield tg.rand(1, generator=tg.Generator().manual_seed(4))
+
+
+def a_copy_of_a_generator(generator: Any) -> Iterator[Any]:
+    generator = generator or tg.random.default_generator()
+    double = copy.deepcopy(generator)
+    yield tg.rand(2, generator=generator)
+    yield tg.rand(2, generator=double)
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("drawing", [one_seed, the_same_mask_twice, a_generator_of_its_own, a_copy_of_a_generator])
+def test_seeds_and_states_of_generators_are_set_anew(drawing: Any, own: bool) -> None:
+    found = []
+    for audit in (None, False, True):
+        tg.manual_seed(0)
+        generator = tg.Generator(1) if own else None
+
+        def step(x: Any, generator: Any = generator) -> Any:
+            return [x * drawn for drawn in drawing(generator)]
+
+        run = step if audit is None else capture(step, audit=audit)
+        drawn = [bits(run(tg.ones(1))) for _ in range(5)]
+        found.append((drawn, tg.get_rng_state(), generator and generator.get_state()))
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_state_that_a_step_returns_is_that_of_the_replay() -> None:
+    step = capture(lambda: (tg.rand(1), tg.get_rng_state()), audit=False)
+    for _ in range(4):
+        assert step()[1] == tg.get_rng_state()
+
+
+def test_the_default_generator_is_that_of_the_thread_that_replays() -> None:
+    @capture
+    def step() -> Any:
+        tg.manual_seed(5)
+        return tg.rand(1)
+
+    step()
+    drawn: list[Any] = []
+    thread = threading.Thread(target=lambda: drawn.extend([step(), step(), tg.rand(1)]))
+    before = tg.get_rng_state()
+    thread.start()
+    thread.join()
+    assert tg.get_rng_state() == before
+    tg.manual_seed(5)
+    first, second = tg.rand(1).item(), tg.rand(1).item()
+    assert [x.item() for x in drawn] == [first, first, second]
 
 
 def test_a_graph_from_outside_notices_what_a_replay_overwrites() -> None:
@@ -675,6 +950,14 @@ def test_audit_leaves_the_state_of_the_eager_step() -> None:
     captured(tg.ones(2))  # recorded anew
     assert w.tolist() == [7.0, 7.0]
     assert captured.captures == 2
+
+
+def test_audit_takes_any_nan_for_any_other() -> None:
+    x, y = tg.tensor([np.nan, 1.0]), tg.tensor([-1.0, 1.0])
+    with np.errstate(all="ignore"):
+        step = capture(lambda: (x.sum() + y.sqrt().sum(), y.sqrt().sum() + x.sum()))
+        for _ in range(5):
+            assert np.isnan(step()[0].item())
 
 
 def test_without_audit() -> None:

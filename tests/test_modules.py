@@ -19,7 +19,7 @@ from tests.devices import DEVICES
 from tests.function_cases import derivatives, operands, scalar_of, strided
 from tests.module_cases import MODULES, OPTIMIZERS, SCHEDULES, WITHOUT_CASE, lines
 from tests.test_functions import HERE, assert_same, fetched, flat, library
-from tinygrad_lite import backend, nn, optim
+from tinygrad_lite import backend, nn, optim, random
 from tinygrad_lite.optim import lr_scheduler
 
 each_module = pytest.mark.parametrize("line", lines(MODULES))
@@ -74,7 +74,7 @@ class Drawn:
 @pytest.fixture
 def drawn_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same numbers are drawn on each device and in each dtype."""
-    monkeypatch.setattr(tg.Generator, "on", lambda self, like: Drawn(self.numpy, like))
+    monkeypatch.setattr(random, "_on_device", Drawn)
 
 
 def test_every_module_has_a_case() -> None:

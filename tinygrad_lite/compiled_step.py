@@ -341,8 +341,7 @@ class Tracer:
 
     def _whole(self, call: Call) -> list[Slot]:
         arguments = call.arguments(self.bare)
-        operands = {id(v): self.slot(v) for v in call.reads()}
-        made = [Slot("dynamic", v.array, base=_shared(v.array, operands.values())) for v in call.outputs]
+        made = [Slot("dynamic", v.array, base=self._viewed(v, call)) for v in call.outputs]
         writes = tuple(s for name in call.op.writes for s in slots_in(arguments[name]))
         self.instructions.append(
             Instruction(call.op.forward, (), None, tuple(made), arguments, pure=False, writes=writes))
@@ -352,6 +351,12 @@ class Tracer:
             about = (tuple(y.example.shape), y.example.dtype, call.op.name)
             self.instructions.append(Instruction(as_recorded, (y, *about), None, (made[0],), pure=False))
         return made
+
+    def _viewed(self, output: Value, call: Call) -> Slot | None:
+        """The operand whose memory an output shares: in the recorded run, for the examples of slots were made anew."""
+        owner = owner_of(output.array)
+        return next((self.slot(v) for v in call.reads()
+                     if type(v.array) is not float and owner_of(v.array) is owner), None)
 
     # --- what the stand-ins do ---
 
@@ -487,8 +492,6 @@ class Tracer:
 
 def _shared(array: Any, slots: Iterable[Slot]) -> Slot | None:
     """The slot whose memory an array shares."""
-    if not isinstance(array, np.ndarray):
-        return next(iter(slots), None) if getattr(array, "base", None) is not None else None
     return next((s for s in slots if isinstance(s.example, np.ndarray) and np.may_share_memory(array, s.example)), None)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from . import backend, dtypes, graph, ops
 from ._tensor import Tensor
 from .compositions.shape import sizes_of
-from .graph import live, mode
-from .random import Generator, default_generator, draw
+from .graph import mode
+from .random import Generator, draw, integers, permutation
 
 
 def tensor(data: Any, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
@@ -236,18 +236,12 @@ def randint(low: int = 0, high: Any = None, size: Sequence[int] = (), *,
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
-    source = generator or default_generator()
-    return tensor(live(_integers, source, low, high, tuple(size)), dtype=dtype or dtypes.int64, device=device)
-
-
-def _integers(source: Generator, low: int, high: int, size: tuple[int, ...]) -> Any:
-    return np.asarray(source.numpy.integers(low, high, size))
+    return tensor(integers(low, high, tuple(size), generator), dtype=dtype or dtypes.int64, device=device)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: str | None = None) -> Tensor:
     """The numbers 0 to n - 1 in random order; int64 unless `dtype` is given."""
-    source = generator or default_generator()
-    return tensor(live(source.numpy.permutation, n), dtype=dtype, device=device)
+    return tensor(permutation(n, generator), dtype=dtype, device=device)
 
 
 def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None,

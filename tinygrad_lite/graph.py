@@ -30,11 +30,13 @@ class Observer:
     """Sees every op call of its thread while it is the mode's `state`: tracing, capture, anomaly tracebacks, profiling.
 
     `grad` says whether nodes are recorded meanwhile; `sees_backward` asks the walk to run VJPs on Tensors, so that the
-    backward pass consists of op calls too.
+    backward pass consists of op calls too; `to_the_bit` asks it to make the same NumPy calls on arrays of the same
+    layout as unobserved, where it would otherwise show the simpler form.
     """
 
     grad: bool = True
     sees_backward: bool = False
+    to_the_bit: bool = False
 
     def called(self, op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """`op` was called on raw `operands` (a list where the op takes a sequence); `outputs` = (y, *residuals).

@@ -28,7 +28,7 @@ from __future__ import annotations
 import functools
 import inspect
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -60,9 +60,6 @@ class Op:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise TypeError(
                     f"{self.name}: *{parameter.name} cannot be a parameter of an op; use a Sequence[Array]")
-            if parameter.name in ("y", "wanted", "position"):
-                raise TypeError(f"{self.name}: rename the parameter {parameter.name}: in VJPs y is the output, wanted "
-                                "and position say which gradients are asked for")
             annotation = parameter.annotation
             text = str(annotation).replace("typing.Any", "Array")  # `Array` is Any where annotations are evaluated
             if annotation is inspect.Parameter.empty:
@@ -82,6 +79,7 @@ class Op:
         self.writes: tuple[str, ...] = ()
         self.rules: dict[str, Callable[..., Any]] = {}
         self.definition: Callable[..., Any] | None = None
+        self._vjp_ops: dict[str, Op] = {}
         self.namespace: dict[str, Any] = {**NAMESPACE, "op": self, "forward": forward}
         self.call = cast(Any, FunctionType(_first_call.__code__, self.namespace, self.name))
         self.call.op, self.call.__wrapped__ = self, forward
@@ -144,6 +142,27 @@ class Op:
     def differentiable(self) -> list[str]:
         """The flat operands that have a VJP, in order."""
         return [o for o in self.operands if o in self.vjps and o != self.sequence]
+
+    def vjp_as_op(self, operand: str) -> Op:
+        """The VJP of an operand as an op: how one that is written for raw arrays appears among the calls of a step."""
+        if operand not in self._vjp_ops:
+            function = self.vjps[operand]
+            kinds = dict.fromkeys(("g", "y", *self.operands, *self.residuals), Array)
+            if self.sequence:
+                kinds[self.sequence] = Sequence[Array]
+            place = self.differentiable.index(operand) if self.joint else None
+
+            def forward(*args: Any, **named: Any) -> Any:
+                made = function(*args, **named)
+                return made if place is None else made[place]
+
+            forward.__name__ = f"{self.name}_vjp_{operand}"
+            forward.__module__ = function.__module__
+            parameters = inspect.signature(function).parameters.values()
+            forward.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
+                p.replace(annotation=kinds.get(p.name, int), default=p.empty) for p in parameters])
+            self._vjp_ops[operand] = Op(forward, tex=None, promotion="none", promoted=None, view=False, residuals=())
+        return self._vjp_ops[operand]
 
     def first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Write and compile the call, put it in place of the stub, and go on with it."""
@@ -220,6 +239,9 @@ def op(forward: Callable[..., Any] | None = None, /, *, tex: str | None = None, 
 
     def make(function: Callable[..., Any]) -> OpFunction[...]:
         made = Op(function, tex=tex, promotion=promotion, promoted=promoted, view=view, residuals=residuals)
+        if taken := {"y", "wanted", "position"} & {*made.signature.parameters}:
+            raise TypeError(f"{made.name}: rename the parameter {min(taken)}: in VJPs y is the output, wanted and "
+                            "position say which gradients are asked for")
         if not made.operands:
             raise TypeError(f"{made.name}: an op needs an operand, a parameter annotated Array or without a default")
         if made.in_library:

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import backend, compositions, dtypes, graph, ops
 from .call import wrap
-from .graph import live
+from .graph import live, mode
 
 
 class Generator:
@@ -33,7 +33,7 @@ class Generator:
         if isinstance(seed, str):
             device, seed = seed, None
         backend.named(device)
-        self._numpy = np.random.default_rng(seed)
+        self._numpy: np.random.Generator = live(np.random.default_rng, seed)
         self._seed = seed
 
     @property
@@ -45,7 +45,7 @@ class Generator:
         """Start the sequence that belongs to `seed`; return self."""
         if not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"manual_seed: expected a non-negative integer, got {seed!r}")
-        self._numpy.bit_generator.state = np.random.PCG64(int(seed)).state
+        live(_restart, self._source, int(seed))
         self._seed = int(seed)
         return self
 
@@ -55,7 +55,7 @@ class Generator:
 
     def get_state(self) -> dict[str, Any]:
         """The state, as a dict of numbers and strings that JSON can hold."""
-        return copy.deepcopy(dict(self._numpy.bit_generator.state))
+        return live(_state_of, self._source)  # type: ignore[no-any-return]
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state that `get_state` returned.
@@ -67,14 +67,19 @@ class Generator:
             trial.state = state  # type: ignore[assignment]
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(f"set_state: not the state of a Generator: {error}") from error
-        self._numpy.bit_generator.state = copy.deepcopy(state)
+        live(_continue, self._source, state)
 
-    def on(self, like: Any) -> Any:
-        """The generator to draw arrays like `like` from: this one, or one of its device seeded by this one."""
-        where = backend.of(like)
-        if where is backend.numpy:
-            return self._numpy
-        return where.module.random.default_rng(int(self._numpy.integers(2**63)))
+    def __deepcopy__(self, memo: Any) -> Generator:
+        other = Generator()
+        other.set_state(self.get_state())
+        other._seed = self._seed
+        return other
+
+    @property
+    def _source(self) -> Any:
+        """The NumPy generator behind this one; None for the default one, which each replay of a captured step finds in
+        its own thread."""
+        return None if getattr(_default, "generator", None) is self else self._numpy
 
 
 _default = threading.local()
@@ -83,9 +88,59 @@ _default = threading.local()
 def default_generator() -> Generator:
     """The generator of this thread, from which all draws come that name none."""
     if not hasattr(_default, "generator"):  # made late: NumPy loads its random module when it is first used, 10 ms
-        _default.generator = Generator(getattr(_default, "seed", None))
+        before, mode.state = mode.state, True  # no observer takes it for a part of the step that happens to need it
+        try:
+            _default.generator = Generator(getattr(_default, "seed", None))
+        finally:
+            mode.state = before
     generator: Generator = _default.generator
     return generator
+
+
+# What observers know as calls of the host's Python: a captured step seeds, saves, restores and draws anew.
+
+
+def _numpy_of(source: Any) -> np.random.Generator:
+    return default_generator().numpy if source is None else source
+
+
+def _restart(source: Any, seed: int) -> None:
+    _numpy_of(source).bit_generator.state = np.random.PCG64(seed).state
+
+
+def _state_of(source: Any) -> dict[str, Any]:
+    return copy.deepcopy(dict(_numpy_of(source).bit_generator.state))
+
+
+def _continue(source: Any, state: dict[str, Any]) -> None:
+    _numpy_of(source).bit_generator.state = copy.deepcopy(state)
+
+
+def _integers(source: Any, low: int, high: int, size: tuple[int, ...]) -> Any:
+    return np.asarray(_numpy_of(source).integers(low, high, size))
+
+
+def _permutation(source: Any, n: int) -> Any:
+    return _numpy_of(source).permutation(n)
+
+
+def _on_device(generator: np.random.Generator, like: Any) -> Any:
+    """The generator to draw arrays like `like` from: this one, or one of its device seeded by this one."""
+    where = backend.of(like)
+    if where is backend.numpy:
+        return generator
+    return where.module.random.default_rng(int(generator.integers(2**63)))
+
+
+def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, source: Any) -> Any:
+    """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
+    generator = _on_device(_numpy_of(source), like)
+    if dtype != dtypes.float16:
+        return getattr(generator, kind)(shape, dtype)
+    drawn = getattr(generator, kind)(shape, dtypes.float32)
+    if kind == "random":  # rounded down to the multiples of 2 ** -11, as in PyTorch: to the nearest could give 1
+        drawn = np.floor(drawn * 2048) / 2048
+    return drawn.astype(dtype)
 
 
 @contextmanager
@@ -135,20 +190,19 @@ def set_rng_state(new_state: dict[str, Any]) -> None:
     default_generator().set_state(new_state)
 
 
-def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
-    """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
-    source = (generator or default_generator()).on(like)
-    if dtype != dtypes.float16:
-        return getattr(source, kind)(shape, dtype)
-    drawn = getattr(source, kind)(shape, dtypes.float32)
-    if kind == "random":  # rounded down to the multiples of 2 ** -11, as in PyTorch: to the nearest could give 1
-        drawn = np.floor(drawn * 2048) / 2048
-    return drawn.astype(dtype)
-
-
 def draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None = None) -> Any:
     """A raw array of draws on the backend of the raw array `like`; made anew at each replay of a captured step."""
-    return live(_draw, kind, like, shape, dtype, generator)
+    return live(_draw, kind, like, shape, dtype, generator and generator._source)
+
+
+def integers(low: int, high: int, size: tuple[int, ...], generator: Generator | None) -> Any:
+    """A raw array of integers from low to high - 1; made anew at each replay of a captured step."""
+    return live(_integers, generator and generator._source, low, high, size)
+
+
+def permutation(n: int, generator: Generator | None) -> Any:
+    """A raw array of the numbers 0 to n - 1 in random order; made anew at each replay of a captured step."""
+    return live(_permutation, generator and generator._source, n)
 
 
 def normal(like: graph.Tensor, mean: float, std: float, generator: Generator | None) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from types import MethodType
@@ -45,6 +45,8 @@ FROZEN = ("Python code inside a captured step runs when the step is captured and
 class StepRecorder(Recorder):
     """Records a step: its calls, what `.grad` was and became, and what arrays from elsewhere held when first seen."""
 
+    to_the_bit = True
+
     def __init__(self) -> None:
         super().__init__()
         self.started = graph.tick()
@@ -73,13 +75,13 @@ class StepRecorder(Recorder):
             made = function(*args)
         finally:
             mode.state = before
-        given = tuple(self.known(x) or x if hasattr(x, "shape") else x for x in args)
+        given = tuple(self.known(x) or x for x in args)
         if type(made) is bool:
             self.conditions.append((function, args, made))
             return made
         if type(made) is float:
             made *= 1.0  # a float object of its own, so that its identity tells it from equal numbers
-        is_value = type(made) is float or (hasattr(made, "dtype") and hasattr(made, "shape"))
+        is_value = type(made) in (float, dict) or hasattr(made, "bit_generator") or _is_array(made)
         self.calls.append(LiveCall(function, given, self.value(made, "live") if is_value else None))
         return made
 
@@ -174,10 +176,13 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     """Run the step eagerly; return what it returned, as constants, and the recording."""
     recorder = StepRecorder()
     inputs: list[Value] = []
-    given = _stand_in((args, kwargs), recorder, inputs)
+    tensors: dict[int, Tensor] = {}
+    given = _stand_in((args, kwargs), recorder, inputs, tensors)
     with observing(recorder):
         returned = step(*given[0], **given[1])
     del given
+    _check_histories(tensors.values(), recorder)
+    tensors.clear()
     result = _place(returned, recorder)
     del returned
     stores = {t: None if g is None else recorder.value(g.array) for t, g in recorder.stores.items()}
@@ -193,24 +198,51 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
 # that it refers to until the cyclic collector comes by.
 
 
-def _stand_in(x: Any, recorder: StepRecorder, inputs: list[Value]) -> Any:
-    """An argument as an alias of its own: what the step reaches in another way is no argument."""
+def _stand_in(x: Any, recorder: StepRecorder, inputs: list[Value], tensors: dict[int, Tensor]) -> Any:
+    """An argument as an alias of its own: what the step reaches in another way is no argument.
+
+    `tensors` has those that were made, by the id of the argument: a Tensor that is given twice is one Tensor.
+    """
     if isinstance(x, graph.Tensor) and x.node is None:
-        return Tensor(_stand_in(x.array, recorder, inputs))
+        if id(x) not in tensors:
+            tensors[id(x)] = Tensor(_stand_in(x.array, recorder, inputs, tensors))
+        return tensors[id(x)]
     if isinstance(x, graph.Tensor):
         return x
     if _is_array(x):
         alias = x[...]
         inputs.append(recorder.value(alias, "input"))
         return alias
-    return _map(lambda v: _stand_in(v, recorder, inputs), x)
+    return _map(lambda v: _stand_in(v, recorder, inputs, tensors), x)
+
+
+def _check_histories(arguments: Iterable[Tensor], recorder: StepRecorder) -> None:
+    """Refuse what the step did to the history of an argument, which is a constant again after each call.
+
+    Raises RuntimeError if an argument was made a leaf, or if a recorded write to it changed memory that the step also
+    reaches in another way: the gradient would not find the way from there.
+    """
+    for tensor in arguments:
+        if isinstance(tensor.node, graph.Leaf):
+            raise RuntimeError("requires_grad_() on an argument of a captured step: the tensor outside would not get "
+                               "the gradient. Do it before the call, or inside with x = x.detach().requires_grad_().")
+        if tensor.node is not None and any(
+                v.array is not tensor.array and _overlap(v.array, tensor.array)
+                for v in recorder.values if v.role in ("input", "constant") and _is_array(v.array)):
+            raise RuntimeError("a captured step writes what requires grad into an argument of which it reaches the "
+                               "memory in another way, too (another argument, or a tensor from outside): the gradient "
+                               "would be lost. Give it one of them and take the other one inside.")
+
+
+def _overlap(x: Any, y: Any) -> bool:
+    return owner_of(x) is owner_of(y) and (not isinstance(x, np.ndarray) or np.shares_memory(x, y))
 
 
 def _place(x: Any, recorder: StepRecorder) -> Any:
     """What a step returned, with a place for each array."""
     if isinstance(x, graph.Tensor):
         return Returned(recorder.value(x.array), True)
-    if _is_array(x) or type(x) is float and recorder.known(x) is not None:
+    if _is_array(x) or recorder.known(x) is not None:
         return Returned(recorder.value(x), False)
     return _map(lambda v: _place(v, recorder), x)
 
@@ -297,10 +329,19 @@ def _show(x: Any) -> str:
 
 
 def same_bits(x: Any, y: Any) -> bool:
-    """Whether two arrays are the same to the last bit (nan equals nan, 0 is not -0)."""
+    """Whether two arrays are the same to the last bit: 0 is not -0, but any nan is any other.
+
+    (Whether nan + -nan is nan or -nan depends on which of two registers holds which.)
+    """
     a, b = np.asarray(backend.to_host(x)), np.asarray(backend.to_host(y))
-    same: bool = a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-    return same
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.tobytes() == b.tobytes():
+        return True
+    if a.dtype.kind != "f":
+        return False
+    nan = np.isnan(a)
+    return bool((nan == np.isnan(b)).all()) and a[~nan].tobytes() == b[~nan].tobytes()
 
 
 # --- replaying ----------------------------------------------------------------------------------------------------
@@ -386,28 +427,35 @@ def _pairs(structure: Any, result: Any) -> Iterator[tuple[Returned, Any]]:
             yield from _pairs(x, result[key])
 
 
-def signature(x: Any, arrays: list[Any]) -> Any:
+def signature(x: Any, arrays: list[Any], tensors: dict[int, int]) -> Any:
     """What a step may depend on in its arguments beside the contents of arrays, which are appended to `arrays`.
+
+    `tensors` has the place of each Tensor by its id, so that one that is given twice is told from two.
 
     Raises RuntimeError for a Tensor with a history and TypeError for an object that cannot be compared.
     """
     if isinstance(x, graph.Tensor):
         if x.node is None:
+            place = tensors.setdefault(id(x), len(arrays))
             x = x.array
-        elif x.node.op is None:
+            if place == len(arrays):
+                arrays.append(x)
+            return place, x.shape, x.dtype, x.strides, type(x)
+        if x.node.op is None:
             return x  # a leaf is itself, as the parameters are that the step reaches in other ways
-        else:
-            raise RuntimeError("an argument of a captured step has a history (grad_fn); the step can only "
-                               "differentiate what it computes itself. Give it x.detach(), or compute x inside.")
-        arrays.append(x)
-        return Tensor, x.shape, x.dtype, x.strides, type(x)
+        raise RuntimeError("an argument of a captured step has a history (grad_fn); the step can only "
+                           "differentiate what it computes itself. Give it x.detach(), or compute x inside.")
     if _is_array(x):
         arrays.append(x)
         return x.shape, x.dtype, x.strides, type(x)
+    if type(x) is float:
+        return float, x.hex()  # 0.0 equals -0.0, and nan nothing
+    if isinstance(x, np.generic):
+        return x.dtype, x.tobytes()
     if isinstance(x, (list, tuple)):
-        return type(x), *[signature(y, arrays) for y in x]
+        return type(x), *[signature(y, arrays, tensors) for y in x]
     if type(x) is dict:
-        return dict, *[(k, signature(y, arrays)) for k, y in x.items()]
+        return dict, *[(signature(k, arrays, tensors), signature(y, arrays, tensors)) for k, y in x.items()]
     try:
         hash(x)
     except TypeError:
@@ -437,7 +485,9 @@ class Capture(Generic[P, R]):
         if mode.state.__class__ is not bool:  # part of another captured step, or traced, or watched: it runs as it is
             return self.step(*args, **kwargs)
         arrays: list[Any] = []
-        key = (mode.state, dtypes.get_default_dtype(), signature(args, arrays), signature(kwargs, arrays))
+        tensors: dict[int, int] = {}
+        key = (mode.state, dtypes.get_default_dtype(), signature(args, arrays, tensors),
+               signature(kwargs, arrays, tensors))
         with self._lock:
             for variant in self._variants.get(key, ()):
                 if variant.fits():
