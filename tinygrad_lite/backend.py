@@ -108,6 +108,11 @@ def admit(array: Any) -> Any:
     return np.asarray(array) if isinstance(array, np.ndarray) else array
 
 
+def device_arrays() -> tuple[type, ...]:
+    """The classes of arrays that are not NumPy's."""
+    return tuple(array for array in _by_array if array is not np.ndarray)
+
+
 def transfer(array: Any, backend: Backend) -> Any:
     """`array` on another backend; the same object if it is there already."""
     source = of(array)

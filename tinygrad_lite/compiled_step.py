@@ -154,6 +154,14 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return self.slot.example.size  # type: ignore[no-any-return]
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        return self.slot.example.strides  # type: ignore[no-any-return]
+
+    @property
+    def flags(self) -> Any:
+        return self.slot.example.flags
+
+    @property
     def T(self) -> Any:
         return self.tracer.call(np.transpose, self)
 
@@ -445,6 +453,13 @@ class Tracer:
             target = self.buffer(np.dot(left.example, right.example))
             self.instructions.append(Instruction(np.dot, (left, right, OUT), target.slot))
             return target
+        if function is np.einsum and not options:
+            given = tuple(map(bare, args))
+            example = np.asarray(np.einsum(*map(example_of, given)))
+            if _shared(example, slots_in(given)) is None:
+                target = self.buffer(example)
+                self.instructions.append(Instruction(np.einsum, given, target.slot, named={"out": OUT}))
+                return target
         if function is np.clip and len(args) == 3 and not options and isinstance(args[0], Traced):
             given = tuple(map(bare, args))
             target = self.buffer(np.clip(*map(example_of, given)))

@@ -10,26 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, graph
+from . import graph
 from .call import FREED, NAMESPACE, arguments_of, wrap, wrap_sequence
 from .graph import Array, Deferred, Node, Tensor, mode, switch_grad
 from .operation import op, to_dtype
+from .summation import total
 
 _age = attrgetter("age")
-
-add_reduce: Any = np.add.reduce
-"""`np.sum` without the Python around it.  Its arguments go by position, which NumPy's stubs do not know."""
-
-
-def total(input: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """The sum of a raw floating array along `axis`; float16 is added up in float32, as in PyTorch.
-
-    (NumPy adds float16 along the first axis in float16, where 2048 + 1 is 2048.)
-    """
-    if input.dtype is dtypes.float16:
-        return add_reduce(input, axis, dtypes.float32, None, keepdims).astype(dtypes.float16)
-    return add_reduce(input, axis, None, None, keepdims)
-
 
 # `expand`, `sum_to` and `clone` stand here and not in ops/, which imports this module: `fit`, `pull_definition` and
 # `deposit` below call them.
@@ -77,7 +64,7 @@ def sum_to(input: Array, shape: Any) -> Array:
     if input.shape == shape:
         return input
     stretched = tuple([i for i, n in enumerate(shape) if n == 1 and input.shape[i] != 1])
-    return total(input, stretched, True)
+    return total(input, stretched, keepdims=True)
 
 
 @sum_to.vjp("input")

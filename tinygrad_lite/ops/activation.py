@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
-from ..walk import add_reduce
+from ..summation import total
 from .elementwise import minimum, where
 from .functions import at_least, at_most, erf, exp, in_blocks, sigmoid, tanh
 from .logic import positive
@@ -162,7 +162,7 @@ def softmax(input: Array, dim: int = -1) -> Array:
     if has_short_rows(input, axis):
         return turned_back(softmax(turned(input), 0), input.shape)
     e = np.exp(lowered(input, axis))
-    e /= add_reduce(e, axis, None, None, True)
+    e /= total(e, axis, keepdims=True)
     return e
 
 
@@ -190,7 +190,7 @@ def log_softmax(input: Array, dim: int = -1) -> Array:
     if has_short_rows(input, axis):
         return turned_back(log_softmax(turned(input), 0), input.shape)
     shifted = lowered(input, axis)
-    shifted -= np.log(add_reduce(np.exp(shifted), axis, None, None, True))
+    shifted -= np.log(total(np.exp(shifted), axis, keepdims=True))
     return shifted
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
-from ..walk import add_reduce
+from ..summation import total
 from .activation import softmax
 from .elementwise import where
 from .functions import exp
@@ -26,8 +26,8 @@ def masked_softmax(scores: Array, dim: int) -> Array:
     """e ** scores / sum(e ** scores) along `dim`; zeros where all scores are -inf."""
     top = amax(scores, dim, True)
     e = exp(scores - where(top == -math.inf, 0.0, top))
-    total = sum(e, dim, True)
-    return e / where(total == 0, 1.0, total)
+    weight = sum(e, dim, True)
+    return e / where(weight == 0, 1.0, weight)
 
 
 @op(residuals=("weights",))
@@ -49,8 +49,8 @@ def scaled_dot_product_attention(query: Array, key: Array, value: Array, mask: A
         top = w.max(-2, keepdims=True)
         w -= top if mask is None else np.where(top == -math.inf, 0, top)
         np.exp(w, out=w)
-        total = add_reduce(w, -2, None, None, True)
-        w /= total if mask is None else np.maximum(total, 1)  # with a key in sight it is at least 1
+        weight = total(w, -2, keepdims=True)
+        w /= weight if mask is None else np.maximum(weight, 1)  # with a key in sight it is at least 1
     kept = w if keep is None else w * np.swapaxes(keep, -1, -2)
     return np.matmul(np.swapaxes(kept, -1, -2), value), w
 

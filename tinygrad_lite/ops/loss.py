@@ -15,7 +15,7 @@ import numpy as np
 from ..dtypes import check_floating
 from ..graph import Array
 from ..operation import op
-from ..walk import add_reduce
+from ..summation import total
 from .activation import hardtanh, log_softmax, lowered, softmax
 from .elementwise import abs, clamp, where
 from .functions import at_least, at_most, log, sigmoid
@@ -71,20 +71,20 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Array
         input, dim = turned(input), 0
     shifted = lowered(input, dim)
     e = np.exp(shifted)
-    total = add_reduce(e, dim, None, None, True)
+    weight = total(e, dim, keepdims=True)
     if target.dtype.kind == "f":
         if target.shape != shape:
             raise ValueError(f"class probabilities must have the shape of input, {shape}; got {target.shape}")
-        shifted -= np.log(total)
-        loss = -add_reduce(shifted * (turned(target) if turns else target), dim)  # of the wider dtype of the two
+        shifted -= np.log(weight)
+        loss = -total(shifted * (turned(target) if turns else target), dim)  # of the wider dtype of the two
     else:
         if target.shape != expected:
             raise ValueError(f"class indices for input {shape} must have shape {expected}, got {target.shape}")
         if target.size and target.min() < 0:  # NumPy would count from the end
             raise IndexError(f"Target {target.min()} is out of bounds")
         index = np.expand_dims(target, dim)
-        loss = (np.log(total) - shifted[full_index(shifted.shape, dim, index)]).reshape(expected)
-    e /= total
+        loss = (np.log(weight) - shifted[full_index(shifted.shape, dim, index)]).reshape(expected)
+    e /= weight
     return reduced(loss, reduction), turned_back(e, shape) if turns else e
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..graph import Array
 from ..operation import op, to_dtype
+from ..summation import SHORT, total
 from .functions import sqrt
 from .reduce import count_of, in_float32, mean, sum
 
@@ -18,14 +19,17 @@ def summed(input, other, dim):
 
     Three times as fast as `np.sum` along the last axis, and nothing is put into memory for the product.
     """
-    axes = [d % input.ndim for d in dim]
-    letters = "abcdefghijklmnopqrstuvwxyz"[: input.ndim]
-    kept = "".join([c for i, c in enumerate(letters) if i not in axes])
+    axes = tuple([d % input.ndim for d in dim])
     if other is None:
-        total = np.einsum(f"{letters}->{kept}", input)
-    else:
-        total = np.einsum(f"{letters},{letters}->{kept}", input, other)
-    return total.reshape([1 if i in axes else n for i, n in enumerate(input.shape)])
+        return total(input, axes, keepdims=True)
+    kept = [i for i in range(input.ndim) if i not in axes]
+    outer = tuple([a for a in axes if kept and a < kept[-1]])
+    if count_of(input.shape, outer) > SHORT and outer:  # too many to be added one after the other
+        inner = [a for a in axes if a not in outer]
+        return total(summed(input, other, inner) if inner else input * other, outer, keepdims=True)
+    letters = "abcdefghijklmnopqrstuvwxyz"[: input.ndim]
+    found = np.einsum(f"{letters},{letters}->{''.join(letters[i] for i in kept)}", input, other)
+    return found.reshape([1 if i in axes else n for i, n in enumerate(input.shape)])
 
 
 @op(promotion="none")

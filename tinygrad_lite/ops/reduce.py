@@ -17,7 +17,7 @@ import numpy as np
 from .. import dtypes
 from ..graph import Array
 from ..operation import op, to_dtype
-from ..walk import add_reduce, total
+from ..summation import add_reduce, total
 from .elementwise import abs, sign, where
 from .functions import exp
 from .indexing import getitem
@@ -118,8 +118,7 @@ def unreduce(g, input_shape, dim, keepdim):
 def sum(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
     """The sum over `dim`, y_i = sum over j of x_ij for dim=1; integers and bool give int64.
 
-    float16 is added up in float32.  With a `dtype` the input is cast to it first.  Along all axes but the last one
-    NumPy adds float32 in order, where PyTorch adds in pairs: over millions of rows sum in float64.
+    float16 is added up in float32.  With a `dtype` the input is cast to it first.
 
     Shapes: input (..., n, ...); result (..., ...) without the axes `dim` (None: without any), of size 1 there with
     `keepdim`.
@@ -132,10 +131,7 @@ def sum(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = No
         input = input.astype(dtype)
     axis = numpy_axis(dim, input.ndim)
     if input.dtype.kind == "f":
-        if input.size >= 512 and axis.__class__ is int and has_short_rows(input, axis) and input.dtype.itemsize > 2:
-            found = np.einsum("ij->i", input.reshape((-1, input.shape[-1])))  # a fifth of the time
-            return found.reshape((*input.shape[:-1], 1) if keepdim else input.shape[:-1])
-        return total(input, axis, keepdim)
+        return total(input, axis, keepdims=keepdim)
     return add_reduce(input, axis, dtype or dtypes.int64, None, keepdim)
 
 
@@ -156,7 +152,7 @@ def mean(input: Array, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     if dtype is not None:
         input = input.astype(dtype)
     dtypes.check_floating("mean()", input)
-    return add_reduce(input, numpy_axis(dim, input.ndim), None, None, keepdim) / (count_of(input.shape, dim) or np.nan)
+    return total(input, numpy_axis(dim, input.ndim), keepdims=keepdim) / (count_of(input.shape, dim) or np.nan)
 
 
 @mean.vjp("input")
@@ -223,13 +219,13 @@ def logsumexp(input: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """
     axis = numpy_axis(dim, input.ndim)
     if not input.size:  # over no elements the sum is 0, its logarithm -inf
-        return add_reduce(input, axis, None, None, keepdim) - np.inf
+        return total(input, axis, keepdims=keepdim) - np.inf
     if axis.__class__ is int and has_short_rows(input, axis):
         result = logsumexp(turned(input), 0)
         return result.reshape((*input.shape[:-1], 1) if keepdim else input.shape[:-1])
     largest = input.max(axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)  # all -inf, or inf: inf - inf would be nan
-    result = np.log(add_reduce(np.exp(input - largest), axis, None, None, True)) + largest
+    result = np.log(total(np.exp(input - largest), axis, keepdims=True)) + largest
     return result if keepdim else np.squeeze(result, axis)
 
 
@@ -303,7 +299,7 @@ def _(input, dim=None, keepdim=False, dtype=None):
 def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
     """The sums of the elements up to each one along `dim`, y_i = x_0 + ... + x_i; integers and bool give int64.
 
-    With a `dtype` the input is cast to it first.
+    With a `dtype` the input is cast to it first.  float32 is added up in float64, as in PyTorch.
 
     Shapes: result that of input.
 
@@ -315,7 +311,11 @@ def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
         input = input.astype(dtype)
     elif input.dtype.kind != "f":
         dtype = dtypes.int64
-    return np.cumsum(input, numpy_axis(dim, input.ndim), dtype=dtype).reshape(input.shape)
+    axis = numpy_axis(dim, input.ndim)
+    if input.dtype == dtypes.float32:
+        wide = input.astype(dtypes.float64)
+        return np.cumsum(wide, axis, out=wide if axis is not None else None).astype(input.dtype).reshape(input.shape)
+    return np.cumsum(input, axis, dtype=dtype).reshape(input.shape)
 
 
 @cumsum.vjp("input")
@@ -330,10 +330,10 @@ def _moments(input: Array, dim: Dim, correction: float, keepdim: bool) -> tuple[
     """Variance and mean; the mean keeps its axes."""
     dtypes.check_floating("std and var", input)
     axis, count = numpy_axis(dim, input.ndim), count_of(input.shape, dim)
-    center = add_reduce(input, axis, None, None, True) / (count or np.nan)
+    center = total(input, axis, keepdims=True) / (count or np.nan)
     deviations = input - center
     deviations *= deviations
-    return add_reduce(deviations, axis, None, None, keepdim) / (max(count - correction, 0) or 0.0), center
+    return total(deviations, axis, keepdims=keepdim) / (max(count - correction, 0) or 0.0), center
 
 
 def _of_variance(g, input, center, input_shape, dim, correction, keepdim):
@@ -401,8 +401,8 @@ def vector_norm(input: Array, p: float = 2, dim: Dim = None, keepdim: bool = Fal
         raise RuntimeError(f"norm: cannot compute the {p} norm of no elements, the operation does not have an identity")
     axis = numpy_axis(dim, input.ndim)
     if p == 2:
-        return np.sqrt(add_reduce(input * input, axis, None, None, keepdim))
-    return add_reduce(np.abs(input) ** p, axis, None, None, keepdim) ** (1 / p)
+        return np.sqrt(total(input * input, axis, keepdims=keepdim))
+    return total(np.abs(input) ** p, axis, keepdims=keepdim) ** (1 / p)
 
 
 @vector_norm.vjp("input")
