@@ -17,6 +17,7 @@ import numpy as np
 from .. import ops
 from ..dtypes import check_floating
 from ..ops.loss import check_reduction, class_dim, one_hot_along, reduced
+from ..ops.reduce import narrowed, widened
 from .activation import logsigmoid
 from .distance import pairwise_distance, with_floor
 from .module import FunctionModule
@@ -60,12 +61,14 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: 
 
     Shapes: input (N, C, ...) or (C,); target (N, ...) or () or that of input; weight (C,).
     Raises IndexError for a class out of range, ValueError where the shapes do not fit, and RuntimeError for an input
-    that is not floating.
+    that is not floating, and for an `ignore_index` from 0 on with probabilities.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.cross_entropy(tg.zeros(2, 10), tg.tensor([3, -100]))
     tensor(2.3026)
     """
+    if ignore_index >= 0 and target.dtype.kind == "f":
+        raise RuntimeError("ignore_index is not supported for floating point target")
     if weight is None and not label_smoothing and ignore_index == -100:
         with suppress(IndexError):  # of a target out of range, which may be `ignore_index`
             return ops.cross_entropy(input, target, reduction)
@@ -110,8 +113,9 @@ def of_classes(scores: Any, target: Any, weight: Any, ignore_index: int, reducti
     loss = ops.where(counted, loss, 0.0)
     if reduction != "mean":
         return reduced(loss, reduction)
-    total = (counted.to(scores.dtype) if weight is None else ops.where(counted, weight[index], 0.0)).sum()
-    return loss.sum() / ops.where(total == 0, np.nan, total)
+    counts = counted.to(scores.dtype) if weight is None else ops.where(counted, weight[index], 0.0)
+    total = widened(counts).sum()
+    return narrowed(widened(loss).sum() / ops.where(total == 0, np.nan, total), scores.dtype)
 
 
 class CrossEntropyLoss(_Weighted):
@@ -138,7 +142,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     Examples whose target is `ignore_index` count nothing; the mean divides by the sum of the weights of the others.
 
     Shapes: input (N, C, ...) or (C,); target (N, ...) or (); weight (C,).
-    Raises IndexError for a class out of range and ValueError where the shapes do not fit.
+    Raises IndexError for a class out of range, ValueError where the shapes do not fit, and RuntimeError for targets
+    that are no integers.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.nll_loss(tg.tensor([[-0.5, -1.0], [-2.0, -0.1]]), tg.tensor([0, 1]))
@@ -147,6 +152,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     check_reduction(reduction)
     if not input.shape:
         raise ValueError("nll_loss: input must have an axis of classes")
+    if target.dtype.kind == "f":
+        raise RuntimeError(f"nll_loss: the target must be class indices, which are integers, got {target.dtype}")
     return of_classes(input, target, weight, ignore_index, reduction, 0.0)
 
 

@@ -13,6 +13,7 @@ from ..compositions import norm
 from ..creation import ones, zeros
 from ..graph import Array, live
 from ..operation import update
+from ..ops.reduce import narrowed, widened
 from . import init
 from .module import FunctionModule, Module, Parameter
 
@@ -115,8 +116,9 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     running = (1 - momentum) * running + momentum * (mean or unbiased variance).  Else they are the running ones.
 
     Shapes: input (N, C, ...); running_mean, running_var, weight and bias (C,) or None.
-    Raises RuntimeError where the shapes do not fit, or there are no statistics outside of training, IndexError for an
-    input without channels, and ValueError for one value per channel in training.
+    An empty batch leaves the running ones as they are.
+    Raises RuntimeError where the shapes do not fit, or there are no statistics outside of training, and ValueError for
+    an input without channels, and for one value per channel in training.
     Source: Ioffe and Szegedy, Batch normalization, ICML 2015.
 
     >>> import tinygrad_lite as tg
@@ -128,7 +130,7 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     (tensor([1.]), tensor([1.5000]))
     """
     if len(input.shape) < 2:
-        raise IndexError(f"batch_norm: expected an input of two axes or more, got shape {input.shape}")
+        raise ValueError(f"expected at least 2D input (got {len(input.shape)}D input)")
     check_channels("batch_norm", input, {"running_mean": running_mean, "running_var": running_var, "weight": weight,
                                          "bias": bias})
     if not training:
@@ -141,7 +143,7 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     moments = None
-    if running_mean is not None and running_var is not None:
+    if running_mean is not None and running_var is not None and 0 not in input.shape:
         moments = ops.moments(input.detach(), dims)
         follow(running_mean.array, running_var.array, moments.array, momentum, count / (count - 1))
     return ops.standardize(input, along_channels(weight, ndim), along_channels(bias, ndim), moments, dims, eps)
@@ -174,7 +176,7 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     moments = None
-    if running_mean is not None and running_var is not None:
+    if running_mean is not None and running_var is not None and 0 not in input.shape:
         moments = ops.moments(input.detach(), dims)
         follow(running_mean.array, running_var.array, ops.mean(moments, 1).array, momentum, count / (count - 1))
     return ops.standardize(input, along_channels(weight, ndim), along_channels(bias, ndim), moments, dims, eps)
@@ -217,11 +219,11 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     """
     if len(input.shape) < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {len(input.shape)} dimensions)")
-    channels = input.shape[1]
+    dtype, input, channels = input.dtype, widened(input), input.shape[1]
     padding = (0, 0) * (len(input.shape) - 2) + (size // 2, (size - 1) // 2)
     squares = ops.pad(input * input, padding, 0.0)
     total = sum(squares[:, i : i + channels] for i in range(size))
-    return input / (total * (alpha / size) + k) ** beta
+    return narrowed(input / (total * (alpha / size) + k) ** beta, dtype)
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from .. import dtypes, ops
 from ..creation import arange, tensor
 from ..dtypes import check_floating
+from ..ops.reduce import narrowed, widened
 from ..ops.shape import along
 from .convolution import Size, batched, sizes
 from .module import FunctionModule
@@ -57,7 +58,7 @@ def _max_pool(ndim: int, input: Any, kernel_size: Size, stride: Size | None, pad
     name = f"max_pool{ndim}d"
     batched(name, input, ndim)
     kernel, dilation = sizes(kernel_size, ndim, "kernel_size", 1), sizes(dilation, ndim, "dilation", 1)
-    stride = kernel if stride is None or stride == [] else sizes(stride, ndim, "stride", 1)
+    stride = kernel if stride in (None, [], ()) else sizes(stride, ndim, "stride", 1)
     padding = sizes(padding, ndim, "padding")
     shape = input.shape[-ndim:]
     size = [_pooled_size(name, n, k, s, p, d, ceil_mode)
@@ -118,8 +119,9 @@ def _avg_pool(ndim: int, input: Any, kernel_size: Size, stride: Size | None, pad
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     kernel, padding = sizes(kernel_size, ndim, "kernel_size", 1), sizes(padding, ndim, "padding")
-    stride = kernel if stride is None or stride == [] else sizes(stride, ndim, "stride", 1)
-    counts: Any = 1
+    stride = kernel if stride in (None, [], ()) else sizes(stride, ndim, "stride", 1)
+    dtype, counts = input.dtype, 1  # type: Any, Any
+    input = widened(input)
     for i in range(ndim - 1, -1, -1):
         n, k, s, p = input.shape[i - ndim], kernel[i], stride[i], padding[i]
         size = _pooled_size(name, n, k, s, p, 1, ceil_mode)
@@ -131,7 +133,7 @@ def _avg_pool(ndim: int, input: Any, kernel_size: Size, stride: Size | None, pad
             counts = tensor(here, dtype=input.dtype, device=input.device).reshape(shape) * counts
         else:
             counts = counts * here[0]
-    return input / (counts if divisor_override is None else divisor_override)
+    return narrowed(input / (counts if divisor_override is None else divisor_override), dtype)
 
 
 def avg_pool1d(input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
@@ -163,9 +165,13 @@ def avg_pool2d(input: Any, kernel_size: Size, stride: Size | None = None, paddin
 
 
 def _lp_pool(ndim: int, input: Any, norm_type: float, kernel_size: Size, stride: Size | None, ceil_mode: bool) -> Any:
+    if math.isinf(norm_type):
+        side = math.copysign(1.0, norm_type)
+        return side * _max_pool(ndim, side * ops.abs(input), kernel_size, stride, 0, 1, ceil_mode, False)
     kernel = sizes(kernel_size, ndim, "kernel_size", 1)
     mean = _avg_pool(ndim, input ** float(norm_type), kernel, stride, 0, ceil_mode, True, None)
-    return (ops.sign(mean) * ops.relu(ops.abs(mean)) * math.prod(kernel)) ** (1 / norm_type)
+    none = mean == 0  # a root has no derivative there; the norm's is taken to be 0
+    return ops.where(none, 0.0, (ops.where(none, 1.0, mean) * math.prod(kernel)) ** (1 / norm_type))
 
 
 def lp_pool1d(input: Any, norm_type: float, kernel_size: Size, stride: Size | None = None,
@@ -184,6 +190,8 @@ def lp_pool1d(input: Any, norm_type: float, kernel_size: Size, stride: Size | No
 def lp_pool2d(input: Any, norm_type: float, kernel_size: Size, stride: Size | None = None,
               ceil_mode: bool = False) -> Any:
     """sum(x ** norm_type) ** (1 / norm_type) over each window of images; shapes as `max_pool2d`.
+
+    Where it is 0 its gradient is 0.  A `norm_type` of inf or -inf means the largest or smallest |x|.
 
     >>> import tinygrad_lite as tg
     >>> tg.nn.functional.lp_pool2d(tg.ones(1, 4, 4), 2, 2)
@@ -231,6 +239,7 @@ def _adaptive_avg_pool(ndim: int, input: Any, output_size: AdaptiveSize) -> Any:
     name = f"adaptive_avg_pool{ndim}d"
     axes = _adaptive(name, input, output_size, ndim)
     check_floating(name, input)
+    dtype, input = input.dtype, widened(input)
     for i in range(ndim - 1, -1, -1):
         dim, windows = i - ndim, axes[i]
         uniform = _uniform(windows, input.shape[dim]) if windows else None
@@ -243,7 +252,7 @@ def _adaptive_avg_pool(ndim: int, input: Any, output_size: AdaptiveSize) -> Any:
             input = ops.cat([ops.mean(_between(input, dim, low, high), dim, True) for low, high in windows], dim)
         else:
             input = _nothing(input, dim)
-    return input
+    return narrowed(input, dtype)
 
 
 def _adaptive_max_pool(ndim: int, input: Any, output_size: AdaptiveSize, return_indices: bool) -> Any:

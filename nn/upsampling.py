@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..creation import tensor
+from ..ops.reduce import narrowed, widened
 from ..ops.shape import along
 from .module import FunctionModule
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
@@ -71,6 +72,8 @@ def interpolate(input: Any, size: int | Sequence[int] | None = None,
         if ndim == 3:
             raise NotImplementedError("interpolate: mode 'area' is supported for one and two axes")
         return (adaptive_avg_pool1d if ndim == 1 else adaptive_avg_pool2d)(input, wanted)
+    dtype = input.dtype
+    input = widened(input) if mode in LINEAR.values() else input
     for i in range(ndim - 1, -1, -1):
         dim, n, m, scale = i - ndim, shape[i], wanted[i], scales[i]
         if mode == "nearest-exact":
@@ -81,7 +84,7 @@ def interpolate(input: Any, size: int | Sequence[int] | None = None,
             input = _nearest(input, dim, m, None if m == 2 * n else scale, 0.0)
         else:
             input = _linear(input, dim, m, scale, bool(align_corners))
-    return input
+    return narrowed(input, dtype)
 
 
 def _nearest(input: Any, dim: int, m: int, scale: float | None, middle: float) -> Any:

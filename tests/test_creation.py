@@ -129,3 +129,63 @@ def test_draws_are_made_anew_at_each_replay() -> None:
     for expected in eager:
         for a, b in zip(step(w), expected, strict=True):
             assert tg.equal(a, b)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 2**70, -(2**70)])
+def test_integers_beyond_int64_are_refused(number: int) -> None:
+    makers: list[Callable[[], Any]] = [
+        lambda: tg.tensor(number), lambda: tg.tensor([1, number]), lambda: tg.tensor([[1], [number]]),
+        lambda: tg.as_tensor(number), lambda: tg.as_tensor([number]), lambda: tg.full((2,), number),
+        lambda: tg.tensor(number, dtype=tg.int32)]
+    for make in makers:
+        with pytest.raises(ValueError, match="Overflow when unpacking long"):
+            make()
+    integers = tg.tensor([1])
+    writers: list[Callable[[], Any]] = [
+        lambda: tg.where(integers > 0, number, integers), lambda: integers.masked_fill(integers > 0, number),
+        lambda: integers.fill_(number), lambda: integers.__setitem__(0, number), lambda: tg.full_like(integers, number)]
+    for write in writers:
+        with pytest.raises(OverflowError):
+            write()
+    assert integers.tolist() == [1]
+    assert tg.tensor([1.5, number]).tolist() == [1.5, pytest.approx(float(number))]
+    assert tg.tensor(number, dtype=tg.float64).item() == float(number)
+
+
+def test_the_ends_of_int64() -> None:
+    ends = [2**63 - 1, -(2**63)]
+    assert tg.tensor(ends).tolist() == ends
+    assert tg.tensor(np.array([2**63], "uint64")).dtype == np.uint64
+    assert tg.tensor([np.uint64(2**63)]).tolist() == [2**63]
+    assert tg.tensor([2.0**63]).dtype == tg.float32
+
+
+@pytest.mark.parametrize(("number", "dtype"), [
+    (256, "uint8"), (-256, "uint8"), (128, "int8"), (-129, "int8"), (2**31, "int32"), (300.5, "uint8"),
+    (float("nan"), "int64"), (float("inf"), "int32"), (1e20, "int64")])
+def test_numbers_beyond_a_narrow_dtype_are_refused(number: Any, dtype: str) -> None:
+    with pytest.raises(RuntimeError, match=f"value cannot be converted to type {dtype} without overflow"):
+        tg.tensor([[number]], dtype=dtype)
+    assert tg.tensor([-1, 255], dtype=tg.uint8).tolist() == [255, 255]
+    assert tg.tensor([-1.5, 2.5], dtype=tg.int8).tolist() == [-1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["longdouble", "complex64", "object", "U3", "datetime64[s]"])
+def test_arrays_of_other_dtypes_are_refused(dtype: str) -> None:
+    array = np.array([1, 2]).astype(dtype)
+    for make in (tg.tensor, tg.as_tensor, tg.from_numpy, lambda x: tg.tensor([x, x])):
+        with pytest.raises(TypeError, match=r"can't make a tensor of dtype .*; the supported ones are"):
+            make(array)
+
+
+@pytest.mark.parametrize(("start", "end", "steps", "expected"), [
+    (-5, 5, 4, [-5, -1, 1, 5]), (-10, -1, 7, [-10, -8, -7, -5, -4, -2, -1]), (2.7, 9.9, 6, [2, 3, 4, 6, 7, 9]),
+    (-3, 7, 8, [-3, -1, 0, 1, 2, 4, 5, 7]), (10, 0, 3, [10, 5, 0]), (4, 9, 1, [4]), (4, 9, 0, []), (0, 1, 2, [0, 1])])
+def test_linspace_in_integers(start: float, end: float, steps: int, expected: list[int]) -> None:
+    found = tg.linspace(start, end, steps, dtype=tg.int64)
+    assert (found.tolist(), found.dtype) == (expected, tg.int64)
+
+
+def test_linspace_of_negative_steps() -> None:
+    with pytest.raises(RuntimeError, match="number of steps must be non-negative"):
+        tg.linspace(0, 1, -1)

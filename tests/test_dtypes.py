@@ -15,6 +15,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import DEVICES, STRICT
 from tinygrad_lite import backend, dtypes
+from tinygrad_lite.nn import functional as F
 
 SHORT = {"b": "bool", "u8": "uint8", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "f16": "float16",
          "f32": "float32", "f64": "float64"}  # fmt: skip
@@ -206,3 +207,55 @@ def test_uniform_draws_are_below_one(dtype: str) -> None:
     assert draws.min() >= 0
     assert draws.max() < 1
     assert abs(draws.astype("float64").mean() - 0.5) < 0.005
+
+
+def half(*shape: int, value: float = 30.0) -> Any:
+    return tg.full(shape, value, dtype=tg.float16, requires_grad=True)
+
+
+ADDING_UP: dict[str, tuple[Any, tuple[int, ...], float]] = {
+    "avg_pool1d": (lambda x: F.avg_pool1d(x, 4096), (1, 4096), 30.0),
+    "avg_pool2d": (lambda x: F.avg_pool2d(x, 64), (1, 64, 64), 30.0),
+    "avg_pool2d, padded": (lambda x: F.avg_pool2d(x, 64, 8, 16, True, False)[0, 1, 1], (1, 64, 64), 30.0),
+    "avg_pool2d, divided": (lambda x: F.avg_pool2d(x, 64, divisor_override=8192), (1, 64, 64), 15.0),
+    "adaptive_avg_pool1d": (lambda x: F.adaptive_avg_pool1d(x, 1), (1, 4096), 30.0),
+    "adaptive_avg_pool1d, uneven": (lambda x: F.adaptive_avg_pool1d(x, 3)[0, 1], (1, 8191), 30.0),
+    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, 1), (1, 64, 64), 30.0),
+    "adaptive_avg_pool2d, uneven": (lambda x: F.adaptive_avg_pool2d(x, (1, 3))[0, 0, 1], (1, 100, 100), 30.0),
+    "area": (lambda x: F.interpolate(x, size=1, mode="area"), (1, 1, 64, 64), 30.0),
+    "bilinear": (lambda x: F.interpolate(x, size=100, mode="bilinear")[0, 0, 37, 41], (1, 1, 64, 64), 30.0),
+    "mean": (lambda x: x.mean(), (4096,), 30.0),
+    "nanmean": (tg.nanmean, (4096,), 30.0),
+    "nll_loss": (lambda x: F.nll_loss(-x, tg.zeros(4096, dtype=tg.int64)), (4096, 2), 30.0),
+    "nll_loss, weighted": (lambda x: F.nll_loss(-x, tg.zeros(4096, dtype=tg.int64), tg.full((2,), 100.0).half()),
+                           (4096, 2), 30.0),
+    "mse_loss": (lambda x: F.mse_loss(x, x.detach() * 0), (4096,), 900.0),
+    "local_response_norm": (lambda x: F.local_response_norm(x * 7, 9, 1.0, 0.5, 0.0)[0, 4, 0], (1, 9, 1), 1.0),
+    "index_add": (lambda x: tg.index_add(tg.zeros(1).half(), 0, tg.zeros(4096, dtype=tg.int64), x / 10), (4096,),
+                  12288.0),
+    "scatter_add": (lambda x: tg.scatter_add(tg.zeros(1).half(), 0, tg.zeros(4096, dtype=tg.int64), x / 10), (4096,),
+                    12288.0),
+    "index_put": (lambda x: tg.index_put(tg.zeros(1).half(), (tg.zeros(4096, dtype=tg.int64),), x / 10, True), (4096,),
+                  12288.0),
+}
+
+
+@pytest.mark.parametrize("function", ADDING_UP)
+def test_float16_is_added_up_in_float32(function: str) -> None:
+    call, shape, expected = ADDING_UP[function]
+    x = half(*shape)
+    y = call(x)
+    assert y.dtype == tg.float16
+    assert y.item() == pytest.approx(expected, rel=1e-3)
+    y.backward()
+    assert x.grad.dtype == tg.float16
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("pick", ["embedding", "gather", "index", "index_select"])
+def test_gradients_of_repeated_float16_rows_are_added_up_in_float32(pick: str) -> None:
+    x, index = half(2, 1, value=1.0), tg.zeros(4096, dtype=tg.int64)
+    y = {"embedding": lambda: F.embedding(index, x), "gather": lambda: tg.gather(x, 0, index.reshape(-1, 1)),
+         "index": lambda: x[index], "index_select": lambda: tg.index_select(x, 0, index)}[pick]()
+    y.sum().backward()
+    assert x.grad.tolist() == [[4096.0], [0.0]]

@@ -208,3 +208,71 @@ def test_an_index_on_the_host_works_on_a_device_too(device: backend.Backend) -> 
     x = tg.tensor(base((3, 2)), device=device.device)
     assert x[[2, 0]].tolist() == base((3, 2))[[2, 0]].tolist()
     assert type(place(np.ones(2), device)) is device.array
+
+
+def leaf(data: Any) -> Any:
+    return tg.tensor(data, requires_grad=True)
+
+
+def test_a_place_that_is_filled_twice_counts_once() -> None:
+    for fill in (tg.index_fill, lambda x, *args: x.clone().index_fill_(*args)):
+        x, value = leaf([1.0, 1.0, 1.0]), leaf(5.0)
+        y = fill(x, 0, tg.tensor([0, 0, 2, 0]), value)
+        assert y.tolist() == [5.0, 1.0, 5.0]
+        (y * tg.tensor([1.0, 10.0, 100.0])).sum().backward()
+        assert value.grad.item() == 101.0
+        assert x.grad.tolist() == [0.0, 10.0, 0.0]
+    value = leaf(5.0)
+    y = tg.index_fill(tg.zeros(2, 3, dtype=tg.float64), -1, tg.tensor([1, 1]), value)
+    assert (y.dtype, y.tolist()) == (tg.float64, [[0.0, 5.0, 0.0]] * 2)
+    y.sum().backward()
+    assert value.grad.item() == 2.0
+    assert tg.index_fill(tg.tensor(1), 0, tg.tensor([0, 0]), tg.tensor(7)).tolist() == 7
+    for wrong in ([3], [-1]):
+        with pytest.raises(IndexError, match="out of range"):
+            tg.index_fill(tg.zeros(3), 0, tg.tensor(wrong), value)
+
+
+def test_of_values_for_one_place_the_last_is_written_and_each_gets_its_gradient() -> None:
+    """As in PyTorch: it does not look for repeated indices on the way back."""
+    index = tg.tensor([0, 0, 2])
+    writers: list[Any] = [
+        lambda x, v: tg.index_copy(x, 0, index, v), lambda x, v: tg.index_put(x, (index,), v),
+        lambda x, v: tg.scatter(x, 0, index, v), lambda x, v: x.put(index, v), _set_items]
+    for write in writers:
+        x, values = leaf([1.0, 1.0, 1.0]), leaf([7.0, 8.0, 9.0])
+        y = write(x, values)
+        assert y.tolist() == [8.0, 1.0, 9.0]
+        (y * tg.tensor([1.0, 10.0, 100.0])).sum().backward()
+        assert values.grad.tolist() == [1.0, 1.0, 100.0]
+        assert x.grad.tolist() == [0.0, 10.0, 0.0]
+
+
+def _set_items(x: Any, values: Any) -> Any:
+    y = x.clone()
+    y[tg.tensor([0, 0, 2])] = values
+    return y
+
+
+def test_uint8_is_taken_for_a_mask() -> None:
+    x, mask = tg.tensor([1.0, 2.0, 3.0]), tg.tensor([1, 0, 1], dtype=tg.uint8)
+    with pytest.warns(UserWarning, match="uint8 is taken for a mask"):
+        assert x[mask].tolist() == [1.0, 3.0]
+    with pytest.warns(UserWarning, match="uint8 is taken for a mask"):
+        x[mask] = 9.0
+    assert x.tolist() == [9.0, 2.0, 9.0]
+    assert x[tg.tensor(1, dtype=tg.int8)].item() == 2.0
+    with pytest.raises(IndexError, match="must be int32, int64 or bool, got int8"):
+        x[tg.tensor([1], dtype=tg.int8)]
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3), (7, 0)])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_an_index_without_elements(shape: tuple[int, ...], dim: int) -> None:
+    x, index = leaf([[1.0] * 3] * 2), tg.zeros(*shape, dtype=tg.int64)
+    y = tg.gather(x, dim, index)
+    assert y.shape == shape
+    y.sum().backward()
+    assert x.grad.tolist() == [[0.0] * 3] * 2
+    assert tg.scatter(x, dim, index, 5.0).tolist() == [[1.0] * 3] * 2
+    assert tg.scatter_add(x, dim, index, tg.zeros(*shape)).tolist() == [[1.0] * 3] * 2

@@ -919,3 +919,18 @@ def test_draws_come_from_the_generator(call: Callable[[Any, Any], Any]) -> None:
         np.testing.assert_array_equal(first.array, again.array)
         assert first.requires_grad
         assert first.is_leaf
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": tg.tensor([1.0, 2.0])}])
+def test_no_class_is_ignored_among_probabilities(options: dict[str, Any]) -> None:
+    scores, target = tg.zeros(2, 2), tg.tensor([[0.5, 0.5], [0.1, 0.9]])
+    for ignored in (0, 1, 5):
+        with pytest.raises(RuntimeError, match="ignore_index is not supported for floating point target"):
+            F.cross_entropy(scores, target, ignore_index=ignored, **options)
+    assert F.cross_entropy(scores, target, ignore_index=-1, **options).item() == pytest.approx(
+        F.cross_entropy(scores, target, **options).item())
+
+
+def test_nll_loss_wants_classes() -> None:
+    with pytest.raises(RuntimeError, match="must be class indices, which are integers, got float32"):
+        F.nll_loss(tg.zeros(2, 3), tg.tensor([0.0, 1.0]))

@@ -211,3 +211,32 @@ def test_broadcast_targets_are_warned_of() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             loss(tg.zeros(3), tg.zeros(3))
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("shape", [(0, 2), (0, 2, 3), (2, 2, 0)])
+def test_an_empty_batch_leaves_the_running_statistics(shape: tuple[int, ...], momentum: float | None) -> None:
+    layer = nn.BatchNorm1d(2, momentum=momentum)
+    x: Any = tg.ones(*shape, requires_grad=True)
+    for count in (1, 2, 3):
+        layer(x).sum().backward()
+        assert layer.running_mean.tolist() == [0.0, 0.0]
+        assert layer.running_var.tolist() == [1.0, 1.0]
+        assert layer.num_batches_tracked.item() == count
+    assert x.grad.shape == shape
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3), (2, 2, 0), (2, 0)])
+def test_empty_examples_leave_the_running_statistics_of_instances(shape: tuple[int, ...]) -> None:
+    layer = nn.InstanceNorm1d(2, track_running_stats=True)
+    layer(tg.ones(*shape))
+    assert layer.running_mean.tolist() == [0.0, 0.0]
+    assert layer.running_var.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("axes", [0, 1])
+def test_batch_norm_of_an_input_without_channels(axes: int, training: bool) -> None:
+    with pytest.raises(ValueError, match=rf"expected at least 2D input \(got {axes}D input\)"):
+        nn.functional.batch_norm(tg.ones(*(4,) * axes) if axes else tg.tensor(1.0), tg.zeros(4), tg.ones(4),
+                                 training=training)

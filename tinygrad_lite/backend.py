@@ -100,8 +100,9 @@ def admit(array: Any) -> Any:
     Raises TypeError for a dtype that is not bool, integer or floating, and for a foreign byte order.
     """
     kind = getattr(array.dtype, "kind", "")
-    if kind not in ("f", "i", "u", "b"):
-        raise TypeError(f"can't make a tensor of dtype {array.dtype}; the supported ones are bool, integers and floats")
+    if kind not in ("f", "i", "u", "b") or array.dtype.itemsize > 8:
+        raise TypeError(f"can't make a tensor of dtype {array.dtype}; the supported ones are bool, integers and floats "
+                        "of at most 64 bits")
     if not array.dtype.isnative:
         raise TypeError(f"can't make a tensor of dtype {array.dtype.str!r}, whose byte order is not this machine's; "
                         "convert it with array.astype(array.dtype.newbyteorder('='))")

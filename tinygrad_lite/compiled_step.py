@@ -191,6 +191,9 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     def reshape(self, *shape: Any) -> Any:
         return self.tracer.call(np.ndarray.reshape, self, *shape)
 
+    def view(self, dtype: Any) -> Any:
+        return self.tracer.call(np.ndarray.view, self, dtype)
+
     def copy(self) -> Any:
         return self.tracer.copy(self, self.tracer.buffer(self.slot.example.copy()))
 

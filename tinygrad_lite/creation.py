@@ -84,11 +84,50 @@ def _from_python(data: Any, dtype: Any) -> Any:
     except ValueError as error:
         error.add_note("in tensor(data): the nested sequences have different lengths")
         raise
+    array = _fitting(array, values, None if dtype is None else np.dtype(dtype))
     if array.dtype.kind == "f" and dtype is None and not _holds_arrays(values):
         array = array.astype(dtypes.get_default_dtype())
     if array.size == 0 and dtype is None:
         array = array.astype(dtypes.get_default_dtype())
     return array
+
+
+def _fitting(array: Any, values: Any, dtype: Any) -> Any:
+    """The array that NumPy made of Python numbers, if they fit into an integer `dtype`, or integers into int64.
+
+    NumPy makes uint64, floats or objects of integers beyond int64, and wraps numbers beyond a narrower dtype around.
+    """
+    if dtype is not None and dtype.kind in "iu" and array.dtype.kind in "if" and array.size:
+        least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if array.dtype.kind == "i" and not least:
+            least = -most  # as in PyTorch, -1 is the largest unsigned number
+        if not (array.min() >= least and array.max() <= most):  # nor nan
+            raise RuntimeError(f"value cannot be converted to type {dtype} without overflow")
+    if array.dtype.kind == "i":
+        return array
+    first = values
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    kind, held = array.dtype.kind, dtype is not None and (dtype.kind not in "iu" or dtype == np.uint64)
+    if kind not in "uOf" or held or (kind == "f" and isinstance(first, float)):
+        return array
+    numbers = list(_numbers(values))
+    if not all(isinstance(x, (int, float)) for x in numbers):
+        return array
+    if any(isinstance(x, float) for x in numbers):
+        return np.asarray(values, np.float64)
+    if any(not -(2**63) <= x < 2**63 for x in numbers):
+        raise ValueError("Overflow when unpacking long long: an integer does not fit into int64; give dtype=float64")
+    return array
+
+
+def _numbers(data: Any) -> Any:
+    """What nested sequences hold."""
+    if isinstance(data, (list, tuple)):
+        for x in data:
+            yield from _numbers(x)
+    else:
+        yield data
 
 
 def _without_tensors(data: Any) -> Any:
@@ -176,8 +215,25 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: str | None = None,
              requires_grad: bool = False) -> Tensor:
-    """`steps` numbers from `start` to `end`, both included, at equal distances."""
-    return _finish(backend.named(device).module.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad)
+    """`steps` numbers from `start` to `end`, both included, at equal distances.
+
+    In integers start and end are rounded towards 0, and then what lies between them, as in PyTorch.
+
+    Raises RuntimeError for negative steps.
+
+    >>> import tinygrad_lite as tg
+    >>> tg.linspace(-1, 1, 5), tg.linspace(-5, 5, 4, dtype=tg.int64)
+    (tensor([-1.0000, -0.5000,  0.0000,  0.5000,  1.0000]), tensor([-5, -1,  1,  5]))
+    """
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    dtype = _dtype(dtype)
+    if dtype.kind not in "iu":
+        return _finish(backend.named(device).module.linspace(start, end, steps, dtype=dtype), requires_grad)
+    start, end = int(start), int(end)
+    step = (end - start) / (steps - 1) if steps > 1 else 0.0
+    between = [int(start + step * i if i < steps // 2 else end - step * (steps - i - 1)) for i in range(1, steps - 1)]
+    return tensor([start, *between, end][:steps], dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None,

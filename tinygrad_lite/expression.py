@@ -824,5 +824,6 @@ RULES: dict[Op, Callable[[Algebra, Expr], Expr | None]] = {f.op: rule for f, rul
     (ops.add, _add), (ops.clamp, _clamp), (ops.clone, _same), (ops.div, _div), (ops.eq, _compare), (ops.exp, _exp),
     (ops.expand, _same), (ops.matmul, _matmul),
     (ops.gather_backward, _at_classes), (ops.index_backward, _at_classes), (ops.mean, _mean), (ops.mul, _mul),
+    (ops.masked, lambda w, e: w.build(ops.mul, e.args)),
     (ops.neg, _neg), (ops.pow, _pow), (ops.reshape, _same), (ops.slice_backward, _put), (ops.sub, _sub),
     (ops.ne, _compare), (ops.sum, _sum), (ops.sum_to, _sum_to), (ops.transpose, _transpose), (ops.where, _where))}

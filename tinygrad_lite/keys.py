@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,16 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             template.append(part)
             continue
         if isinstance(part, graph.Tensor):
-            is_array = part.array.ndim > 0 or part.array.dtype.kind == "b"
-            if part.array.dtype.itemsize < 4 and part.array.dtype.kind in "iu":  # PyTorch takes uint8 for a mask
-                raise IndexError(f"tensors used as indices must be int32, int64 or bool, got {part.array.dtype}: "
-                                 "use .long() for indices, .bool() for a mask")
+            dtype = part.array.dtype
+            if dtype == np.uint8:
+                warnings.warn("indexing with dtype uint8 is taken for a mask, as in PyTorch: use .bool() for a mask, "
+                              ".long() for indices", stacklevel=4)
+                part, dtype = ops.ne(part, 0), np.dtype(bool)
+            is_array = part.array.ndim > 0 or dtype.kind == "b"
+            if is_array and dtype.itemsize < 4 and dtype.kind in "iu":
+                raise IndexError(f"tensors used as indices must be int32, int64 or bool, got {dtype}: use .long()")
             if not is_array:
-                part = operator.index(part)  # type: ignore[arg-type]
+                part = operator.index(part)
         elif isinstance(part, (bool, np.bool_, list, tuple, range)):
             if isinstance(part, (list, tuple)) and any(_means_a_tuple(x) for x in part):
                 raise IndexError("a list with Tensors, slices, None or Ellipsis is no index: use x[tuple(key)] if each "

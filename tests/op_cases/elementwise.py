@@ -169,6 +169,12 @@ def _(make: Maker) -> Arguments:
             "max": None if bounds == "min" else high - 4 if bounds == "crossed" else high}  # fmt: skip
 
 
+@case("masked", oracle=lambda input, mask: input * mask)
+def _(make: Maker) -> Arguments:
+    shape = make.shape()
+    return {"input": make.numbers(shape), "mask": make.booleans(make.narrower(shape))}
+
+
 @case("where", oracle=lambda condition, input, other: input * condition + other * ~condition)
 def _(make: Maker) -> Arguments:
     drawn = broadcast(make, "input", "other")

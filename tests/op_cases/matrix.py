@@ -54,6 +54,7 @@ def of_each(function: Callable[[Array], Any], shape: Callable[[Shape], Shape]) -
 
 
 @case("inv", oracle=of_each(inverse, lambda shape: shape))
+@case("cofactors", oracle=of_each(lambda A: determinant(A) * inverse(A).T, lambda shape: shape))
 @case("det", oracle=of_each(determinant, lambda shape: shape[:-2]))
 @case("logabsdet", oracle=of_each(lambda A: math.log(abs(determinant(A))), lambda shape: shape[:-2]))
 @case("sign_of_det", oracle=of_each(lambda A: math.copysign(1, determinant(A)), lambda shape: shape[:-2]))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .. import dtypes, ops
 from ..graph import Array
+from ..ops.reduce import narrowed, widened
 
 absolute = ops.abs
 arccos = ops.acos
@@ -111,13 +114,27 @@ def clamp_max(input: Array, max: Any) -> Any:
 
 
 def lerp(input: Array, end: Array, weight: Any) -> Any:
-    """input + weight * (end - input): from `input` at weight 0 to `end` at weight 1.
+    """input + weight * (end - input): from `input` at weight 0 to `end` at weight 1, exactly.
+
+    From a weight of 1/2 on it is computed from the other end, end - (1 - weight) * (end - input), as in PyTorch.
 
     >>> import tinygrad_lite as tg
     >>> tg.lerp(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]), 0.25)
     tensor([1.5000, 2.5000])
     """
-    return ops.add(input, ops.mul(weight, ops.sub(end, input)))
+    if isinstance(weight, np.generic):
+        weight = weight.item()
+    narrow = input.dtype == end.dtype == dtypes.float16
+    if narrow:  # the difference of two large ones overflows
+        input, end = widened(input), widened(end)
+    way = ops.sub(end, input)
+    if isinstance(weight, (int, float)):
+        near = -0.5 < weight < 0.5
+        result = ops.add(input, ops.mul(weight, way)) if near else ops.sub(end, ops.mul(1 - weight, way))
+    else:
+        result = ops.where(ops.lt(ops.abs(weight), 0.5), ops.add(input, ops.mul(weight, way)),
+                           ops.sub(end, ops.mul(ops.sub(1, weight), way)))
+    return narrowed(result, dtypes.float16) if narrow else result
 
 
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1) -> Any:

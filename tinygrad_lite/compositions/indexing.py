@@ -12,6 +12,7 @@ import numpy as np
 from .. import dtypes, graph, ops
 from ..graph import Array
 from ..ops.indexing import ARRAY
+from ..ops.reduce import narrowed
 from .shape import axis_of, broadcast_tensors, ravel
 
 
@@ -115,11 +116,20 @@ def index_copy(input: Array, dim: int, index: Array, source: Array) -> Any:
 def index_fill(input: Array, dim: int, index: Array, value: Any) -> Any:
     """`input` with the slices along `dim` at the indices of a vector filled with a number or a 0-d tensor.
 
+    However often an index occurs, its slice is filled once: so says the gradient of a tensor.
+
     Raises RuntimeError for a value with axes, IndexError for an index out of range.
     """
     if getattr(value, "shape", ()):
         raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, got {len(value.shape)} dimensions")
-    return _put(input, dim, index, value)
+    if not isinstance(value, graph.Tensor):
+        return _put(input, dim, index, value)
+    x = input if input.shape else ops.reshape(input, (1,))
+    (places,), _ = _places(x, dim, index)
+    axis = axis_of(x, dim)
+    none = np.zeros(x.shape[axis], bool, like=x.array if isinstance(x, graph.Tensor) else x)
+    filled = ops.reshape(ops.index_put(none, [places], True, (ARRAY,)), (-1, *(1,) * (len(x.shape) - 1 - axis)))
+    return ops.reshape(ops.where(filled, narrowed(value, x.dtype), x), input.shape)
 
 
 def _put(input: Array, dim: int, index: Array, values: Any) -> Any:

@@ -118,6 +118,8 @@ def _plus(input: Array, product: Array, beta: Any, alpha: Any) -> Any:
 def tensordot(a: Array, b: Array, dims: Any = 2) -> Any:
     """The sum of products over several axes: the last `dims` of `a` and the first of `b`, or two lists of axes.
 
+    An axis of size 1 counts for each element of the other's.
+
     Shapes: the other axes of `a`, and then those of `b`.
     Raises RuntimeError where the lists or the sizes of the axes do not agree.
 
@@ -137,7 +139,11 @@ def tensordot(a: Array, b: Array, dims: Any = 2) -> Any:
     first = [*letters[: len(a.shape)]]
     second = [*letters[len(a.shape) : len(a.shape) + len(b.shape)]]
     for d, e in zip(*pairs, strict=True):
-        if a.shape[d] != b.shape[e]:
+        if b.shape[e] == 1 != a.shape[d]:
+            a = ops.sum(a, d, True)
+        elif a.shape[d] == 1 != b.shape[e]:
+            b = ops.sum(b, e, True)
+        elif a.shape[d] != b.shape[e]:
             raise RuntimeError(f"contracted dimensions need to match, but first has size {a.shape[d]} in dim {d} "
                                f"and second has size {b.shape[e]} in dim {e}")
         second[e] = first[d]
@@ -305,8 +311,9 @@ def matrix_power(input: Array, n: int) -> Any:
             result = base if result is None else ops.matmul(result, base)
         left //= 2
         base = ops.matmul(base, base) if left else base
-    if result is None:
-        return ops.tril(ops.triu(wrap(np.ones_like(input.array), None)))
+    if result is None:  # the identity, whatever the input: a gradient of zeros
+        ones = wrap(np.ones_like(input.array), None)
+        return ops.where(ops.to_dtype(ones, np.dtype(bool)), ops.tril(ops.triu(ones)), input)
     return result
 
 

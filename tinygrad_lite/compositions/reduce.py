@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes, graph, ops
 from ..call import wrap
 from ..graph import Array
+from ..ops.reduce import narrowed, widened
 from ..ops.shape import along
 
 
@@ -191,7 +192,8 @@ def nansum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any =
 def nanmean(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The mean over `dim` of the elements that are not nan."""
     count = ops.sum(ops.eq(input, input), dim, keepdim)
-    return ops.div(nansum(input, dim, keepdim, dtype=dtype), count)
+    dtype = input.dtype if dtype is None else np.dtype(dtype)
+    return narrowed(ops.div(nansum(widened(narrowed(input, dtype)), dim, keepdim), count), dtype)
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
@@ -275,7 +277,12 @@ def unique(input: Array, sorted: bool = True, return_inverse: bool = False, retu
     values = ops.unique(input)
     if not (return_inverse or return_counts):
         return values
-    inverse = ops.searchsorted(values, input)
+    flat = ops.reshape(input, (-1,))
+    order = ops.argsort(flat)  # stable, so that one nan comes after the other
+    ordered = ops.gather(flat, 0, order)
+    differs = ops.ne(ops.getitem(ordered, slice(1, None)), ops.getitem(ordered, slice(-1)))
+    place = ops.pad(ops.cumsum(differs, 0), (1, 0)) if differs.shape[0] or ordered.shape[0] else order
+    inverse = ops.reshape(ops.scatter(order, 0, order, place), input.shape)
     counts = ops.bincount(ops.reshape(inverse, (-1,)), None, values.shape[0]) if return_counts else None
     return tuple(x for x in (values, inverse if return_inverse else None, counts) if x is not None)
 

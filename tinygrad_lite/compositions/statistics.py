@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes, graph, ops
 from ..graph import Array
 from ..ops.shape import along
+from .elementwise import lerp
 from .linalg import outer
 from .reduce import norm, sort
 from .shape import axis_of, movedim, ravel
@@ -117,7 +118,7 @@ def _between(ordered: Array, place: float, interpolation: str) -> Any:
         return below
     if interpolation == "higher":
         return above
-    return ops.add(below, ops.mul(ops.sub(above, below), share if interpolation == "linear" else 0.5))
+    return lerp(below, above, share if interpolation == "linear" else 0.5)
 
 
 def cov(input: Array, *, correction: int = 1, fweights: Array | None = None, aweights: Array | None = None) -> Any:
@@ -202,7 +203,7 @@ def histc(input: Array, bins: int = 100, min: float = 0, max: float = 0) -> Any:
 def diff(input: Array, n: int = 1, dim: int = -1, prepend: Array | None = None, append: Array | None = None) -> Any:
     """The differences of neighbours along `dim`, x_(i+1) - x_i, taken `n` times; of bools, where they differ.
 
-    `prepend` and `append` are put before and behind first.
+    `prepend` and `append` are put before and behind first; not for n = 0, as in PyTorch.
 
     Raises RuntimeError for a number, or a negative `n`.
 
@@ -215,6 +216,8 @@ def diff(input: Array, n: int = 1, dim: int = -1, prepend: Array | None = None, 
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = axis_of(input, dim)
+    if not n:
+        return ops.clone(input)
     parts = [x for x in (prepend, input, append) if x is not None]
     x = ops.cat(parts, axis) if len(parts) > 1 else input
     for _ in range(n):

@@ -6,7 +6,8 @@ from .activation import elu, gelu, hardtanh, leaky_relu, log_softmax, relu, silu
 from .attention import scaled_dot_product_attention
 from .convolution import col2im, conv, conv_transpose, conv_weight, im2col
 from .elementwise import (
-    abs, add, atan2, clamp, div, hypot, logaddexp, maximum, minimum, mul, nan_to_num, neg, pow, sign, sub, where, xlogy,
+    abs, add, atan2, clamp, div, hypot, logaddexp, masked, maximum, minimum, mul, nan_to_num, neg, pow, sign, sub,
+    where, xlogy,
 )
 from .functions import (
     acos, acosh, asin, asinh, atan, atanh, cos, cosh, erf, exp, exp2, expm1, log, log1p, log2, log10, reciprocal, rsqrt,

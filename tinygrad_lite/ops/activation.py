@@ -9,7 +9,7 @@ import numpy as np
 from ..graph import Array
 from ..operation import op
 from ..summation import total
-from .elementwise import minimum, where
+from .elementwise import masked, where
 from .functions import at_least, at_most, erf, exp, in_blocks, sigmoid, tanh
 from .logic import positive
 from .reduce import has_short_rows, in_float32, logsumexp, numpy_axis, sum, turned, turned_back
@@ -23,7 +23,7 @@ def relu(input: Array) -> Array:
 
 @relu.vjp("input")
 def _(g, y):
-    return g * positive(y)
+    return masked(g, positive(y))
 
 
 @op(tex=r"\operatorname{{LeakyReLU}}({input})")
@@ -36,7 +36,7 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Array:
 
 @leaky_relu.vjp("input")
 def _(g, input, negative_slope):
-    return g * negative_slope + g * (input > 0) * (1 - negative_slope)
+    return where(input > 0, g, g * negative_slope)
 
 
 @op(tex=r"\operatorname{{ELU}}({input})", promotion="float")
@@ -55,8 +55,8 @@ def elu(input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float
 @elu.vjp("input")
 def _(g, input, alpha, scale, input_scale):
     slope = alpha * scale * input_scale  # at 0 from the left
-    below = g * (exp(input_scale * minimum(input, 0)) * slope)
-    return below if slope == scale else below + g * (input > 0) * (scale - slope)
+    factor = exp(input_scale * masked(input, input < 0)) * slope  # at 0 its own derivative is 0, as in PyTorch
+    return g * factor if slope == scale else g * where(input <= 0, factor, scale)
 
 
 @op(tex=r"\operatorname{{GELU}}({input})", promotion="float", residuals=("cdf",))
@@ -148,7 +148,7 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array
 
 @hardtanh.vjp("input")
 def _(g, input, min_val, max_val):
-    return g * ~((input <= min_val) | (input >= max_val))
+    return masked(g, ~((input <= min_val) | (input >= max_val)))
 
 
 @op(tex=r"\operatorname{{softmax}}({input})", promotion="float")

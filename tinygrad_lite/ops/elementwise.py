@@ -9,7 +9,7 @@ import numpy as np
 from .. import backend, dtypes
 from ..graph import Array
 from ..operation import op
-from .functions import NUMBERS, at_least, at_most, log, sigmoid
+from .functions import LARGE, NUMBERS, at_least, at_most, log, sigmoid
 from .logic import isfinite
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -303,7 +303,18 @@ def where(condition: Array, input: Array, other: Array) -> Array:
     """
     if condition.__class__ is not bool and condition.dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got one of dtype {condition.dtype}")
+    if input.__class__ is int or other.__class__ is int:
+        check_fits(input, other)
     return backend.where(condition, input, other)
+
+
+def check_fits(*values):
+    """Raise OverflowError for an integer beyond the dtype of the array beside it: `np.where` would wrap it around."""
+    for dtype in [x.dtype for x in values if hasattr(x, "dtype") and x.dtype.kind in "iu"]:
+        most = np.iinfo(dtype).max
+        for x in values:
+            if x.__class__ is int and not -most <= x + 1 <= most + 1:
+                raise OverflowError(f"where: {x} does not fit into {dtype}")
 
 
 @where.vjp("input")
@@ -314,6 +325,30 @@ def _(g, condition):
 @where.vjp("other")
 def _(g, condition):
     return where(condition, 0.0, g)
+
+
+def kept(x, mask):
+    """x where `mask`, else 0: its bits times 1 or 0, a seventh of the time of np.where."""
+    bits = f"u{x.dtype.itemsize}"
+    if x.size < LARGE:
+        return (x.view(bits) * mask).view(x.dtype)
+    y = np.empty_like(x)  # memory of its own, which a `.grad` may take over
+    np.multiply(x.view(bits), mask, out=y.view(bits))
+    return y
+
+
+@op(tex=r"{input} \odot {mask}", promotion="none")
+def masked(input: Array, mask: Array) -> Array:
+    """input * mask, but 0 wherever the mask is False, also where `input` is inf or nan: how a gradient passes a kink.
+
+    Shapes: mask, which is bool, is broadcast to input; result that of input.
+    """
+    return kept(input, mask)
+
+
+@masked.vjp("input")
+def _(g, mask):
+    return masked(g, mask)
 
 
 @op(tex=r"\operatorname{{nan\_to\_num}}({input})", promotion="none")

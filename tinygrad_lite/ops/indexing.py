@@ -90,9 +90,15 @@ def index_backward(input: Array, indices: Sequence[Array], shape: tuple[int, ...
 
     Shapes: input (*, ...), one index (*); result `shape`, (n, ...).
     """
-    result = np.zeros(shape, input.dtype, like=input)
-    backend.scatter_add(result, fill_in(key, indices), input)
-    return result
+    return added_at(shape, fill_in(key, indices), input)
+
+
+def added_at(shape: tuple[int, ...], key: tuple[Any, ...], values: Array) -> Array:
+    """Zeros of `shape` with `values` added at the key; float16 adds up in float32."""
+    narrow = values.dtype == dtypes.float16
+    result = np.zeros(shape, dtypes.float32 if narrow else values.dtype, like=values)
+    backend.scatter_add(result, key, values.astype(dtypes.float32) if narrow else values)
+    return result.astype(dtypes.float16) if narrow else result
 
 
 @index_backward.vjp("input")
@@ -135,6 +141,7 @@ def gather(input: Array, dim: int, index: Array) -> Array:
 
     `index` may be smaller than `input` along the other axes, as in PyTorch, and a 0-d array counts as one of size 1.
     Shapes: input (n, m), index (k, l) with k <= n for dim = 1; result that of index.
+    An index without elements takes nothing, whatever its shape.
     Raises RuntimeError if the numbers of axes differ, or `index` is larger than `input` along another axis, and
     IndexError for an index out of range.
     """
@@ -157,9 +164,7 @@ def gather_backward(input: Array, dim: int, index: Array, shape: tuple[int, ...]
 
     Shapes: input and index (k, l); result `shape`.
     """
-    result = np.zeros(shape or (1,), input.dtype, like=input)
-    backend.scatter_add(result, full_index(result.shape, dim, index), input)
-    return result.reshape(shape)
+    return added_at(shape or (1,), full_index(shape or (1,), dim, index), input).reshape(shape)
 
 
 @gather_backward.vjp("input")
@@ -222,7 +227,7 @@ def _(g, mask, source_shape):
 def searchsorted(sorted_sequence: Array, input: Array, right: bool = False) -> Array:
     """How many elements of the sequence's last axis are smaller than (with `right`: at most) each of `input`; int64.
 
-    y_i = the number of j with s_j < x_i (s_j <= x_i with `right`).
+    y_i = the number of j with s_j < x_i (s_j <= x_i with `right`); nan counts as larger than all numbers.
 
     Shapes: sorted_sequence (n,) and input (*), or (..., n) and (..., m); result that of input.
     Raises RuntimeError unless the sequence is a vector or the shapes are equal apart from the last axis.
@@ -232,8 +237,8 @@ def searchsorted(sorted_sequence: Array, input: Array, right: bool = False) -> A
     if sorted_sequence.ndim != input.ndim or sorted_sequence.shape[:-1] != input.shape[:-1]:
         raise RuntimeError("searchsorted: the sequence must be a vector or agree with the input apart from the last "
                            f"axis, got shapes {sorted_sequence.shape} and {input.shape}")
-    smaller = np.less_equal if right else np.less
-    return np.sum(smaller(sorted_sequence[..., None, :], input[..., :, None]), -1)
+    s, x = sorted_sequence[..., None, :], input[..., :, None]
+    return np.sum((s <= x) | (x != x) if right else (s < x) | ((x != x) & (s == s)), -1)
 
 
 @op(tex=r"\operatorname{{repeated\_indices}}({repeats})", promotion="none")
@@ -252,14 +257,14 @@ def repeated_indices(repeats: Array) -> Array:
 
 def full_index(shape: tuple[int, ...], dim: int, index: Array) -> tuple[Array, ...]:
     """`index` along `dim` as a full index: along every other axis, each its own position."""
-    if max(index.ndim, 1) != len(shape):
+    if index.size and max(index.ndim, 1) != len(shape):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor: "
                            f"{index.ndim} and {len(shape)}")
     axis = range(len(shape))[dim]
+    if not index.size:  # nothing is taken, whatever its axes and other sizes
+        return (np.zeros(index.shape, dtypes.int64, like=index),) * len(shape)
     if not index.ndim:
         return (index,)
-    if not index.size:  # nothing is taken, whatever its other sizes
-        return (np.zeros(index.shape, dtypes.int64, like=index),) * len(shape)
     if any(n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != axis):
         raise RuntimeError(f"Size of index {tuple(index.shape)} exceeds that of input {tuple(shape)} "
                            f"apart from dimension {axis}")

@@ -10,14 +10,16 @@ import numpy as np
 from ..graph import Array
 from ..operation import op
 from .linalg import matmul
-from .reduce import in_float32
+from .reduce import in_float32, widened
 from .shape import reshape, transpose, tril
 
 
 @op(tex=r"{A}^{{-1}}", promotion="float")
 @in_float32
-def inv(A: Array) -> Array:
+def inv(A: Array, regular: bool = True) -> Array:
     """The inverse X of square matrices: A X = X A = 1.
+
+    Unless `regular`, singular matrices are let pass: their inverse is the matrix of cofactors over 0, inf and nan.
 
     Shapes: (..., n, n); result the same.
     Raises LinAlgError (a ValueError) for a singular matrix or one that is not square.
@@ -27,7 +29,14 @@ def inv(A: Array) -> Array:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    return np.linalg.inv(A)
+    if regular:
+        return np.linalg.inv(A)
+    singular = np.linalg.det(A)[..., None, None] == 0
+    inverse = np.linalg.inv(np.where(singular, on_diagonal(A), A))
+    if not singular.any():
+        return inverse
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(singular, cofactors_by_svd(A).swapaxes(-1, -2) / 0.0, inverse)
 
 
 @inv.vjp("A")
@@ -62,8 +71,6 @@ def _(g, A):
 def det(A: Array) -> Array:
     """The determinant of square matrices: the sum, over the permutations s, of sign(s) a_0s(0) a_1s(1) ...
 
-    Its gradient exists where no matrix is singular.
-
     Shapes: (..., n, n); result (...).
     Raises LinAlgError (a ValueError) for a matrix that is not square.
     """
@@ -72,7 +79,60 @@ def det(A: Array) -> Array:
 
 @det.vjp("A")
 def _(g, A, y):
-    return reshape(g * y, (*y.shape, 1, 1)) * transpose(inv(A))
+    return reshape(g, (*y.shape, 1, 1)) * cofactors(A)
+
+
+@op(tex=r"\operatorname{{cof}}({A})", promotion="float")
+@in_float32
+def cofactors(A: Array) -> Array:
+    """The cofactors of square matrices, the gradient of the determinant: y_ij = (-1) ** (i + j) times the determinant
+    of A without row i and column j; also where A is singular.
+
+    Of a regular matrix they are det(A) times its inverse, transposed.
+
+    Shapes: (..., n, n); result the same.
+    Raises LinAlgError (a ValueError) for a matrix that is not square.
+    """
+    d = np.linalg.det(A)
+    if np.all((d != 0) & (np.abs(d) < np.inf)):
+        return d[..., None, None] * np.linalg.inv(A).swapaxes(-1, -2)
+    return cofactors_by_svd(A)
+
+
+@cofactors.define
+def _(A):
+    d = det(A)
+    return reshape(d, (*d.shape, 1, 1)) * transpose(inv(A))
+
+
+@cofactors.vjp("A", raw=True)
+def _(g, A):
+    """With A = U S V^T cof(A) = det(UV) U cof(S) V^T, and S, which is diagonal, has simple derivatives."""
+    U, s, Vt = np.linalg.svd(widened(A))
+    turned = np.matmul(np.matmul(U.swapaxes(-1, -2), g), Vt.swapaxes(-1, -2))
+    one = on_diagonal(A)
+    others = np.prod(np.where(one[:, None] | one, 1, s[..., None, None, :]), -1)  # all but two
+    diagonal = others * ~one * np.diagonal(turned, 0, -2, -1)[..., None, :]
+    middle = np.where(one, diagonal.sum(-1)[..., None], -others * turned.swapaxes(-1, -2))
+    return orientation(U, Vt) * np.matmul(np.matmul(U, middle), Vt)
+
+
+def cofactors_by_svd(A):
+    """The cofactors without a division: from the singular values, and the products of all but one of them."""
+    U, s, Vt = np.linalg.svd(A)
+    others = np.prod(np.where(on_diagonal(A), 1, s[..., None, :]), -1)
+    return orientation(U, Vt) * np.matmul(U * others[..., None, :], Vt)
+
+
+def on_diagonal(A):
+    """Where the rows and columns of square matrices meet in the diagonal."""
+    place = np.arange(A.shape[-1], like=A)
+    return place[:, None] == place
+
+
+def orientation(U, Vt):
+    """1 or -1: the determinant of the product of two orthogonal matrices, with two axes more."""
+    return np.sign(np.linalg.det(U) * np.linalg.det(Vt))[..., None, None]
 
 
 @op(tex=r"\log |\det {A}|", promotion="float")
@@ -88,7 +148,7 @@ def logabsdet(A: Array) -> Array:
 
 @logabsdet.vjp("A")
 def _(g, A):
-    return reshape(g, (*g.shape, 1, 1)) * transpose(inv(A))
+    return reshape(g, (*g.shape, 1, 1)) * transpose(inv(A, False))
 
 
 @op(tex=r"\operatorname{{sign}} \det {A}", promotion="float")

@@ -8,10 +8,10 @@ import numpy as np
 
 from .. import dtypes
 from ..graph import Array
-from ..operation import op, to_dtype
+from ..operation import op
 from ..summation import SHORT, total
 from .functions import sqrt
-from .reduce import count_of, in_float32, mean, sum
+from .reduce import count_of, in_float32, mean, sum, widened
 
 
 def summed(input, other, dim):
@@ -148,8 +148,3 @@ def _(g, normal, weight_shape):
 @standardize.vjp("bias")
 def _(g):
     return g  # the walk sums over the axes along which it was broadcast
-
-
-def widened(g):
-    """`g`, but float32 if it is float16, in which sums overflow; the walk casts back."""
-    return to_dtype(g, dtypes.float32) if g.dtype == dtypes.float16 else g
