@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_lite
-from tinygrad_lite import Generator, Tensor, default_generator, from_numpy, manual_seed
+from tinygrad_lite import Generator, Tensor, default_generator, from_numpy, get_rng_state, manual_seed, set_rng_state
 from tinygrad_lite.datasets import (
     BatchSampler,
     DataLoader,
@@ -299,6 +299,27 @@ def test_fetching_disturbs_no_other_draws() -> None:
     expected = default_generator().numpy.random(2).tolist()
     manual_seed(7)
     assert [default_generator().numpy.random() for _ in DataLoader(Drawing(), 5)] == expected
+
+
+def test_each_loader_draws_its_own_augmentations() -> None:
+    """Two views of the same pictures, as contrastive learning wants them; each as it was after the same seed."""
+    def epochs() -> list[list[float]]:
+        manual_seed(3)
+        loaders = [DataLoader(Drawing(), 4) for _ in range(4)]
+        loaders += [DataLoader(Drawing(), 4, sampler=range(10)), DataLoader(Drawing(), 4, shuffle=True)]
+        return [sorted(flat(loader)) for loader in [*loaders, DataLoader(Drawing(), 4)]]
+
+    found = epochs()
+    assert epochs() == found
+    numbers = [number for epoch in found for number in epoch]
+    assert len({*numbers}) == len(numbers)
+
+    manual_seed(3)
+    first = flat(DataLoader(Drawing(), 4))
+    state = get_rng_state()
+    assert flat(DataLoader(Drawing(), 4)) != first
+    set_rng_state(state)
+    assert flat(DataLoader(Drawing(), 4)) == first
 
 
 @pytest.mark.parametrize("workers", [0, 2])
