@@ -32,8 +32,8 @@ def accumulate(outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph
                     continue
                 if owner.node is not node:
                     raise RuntimeError(
-                        f"leaf variable of shape {node.shape} has been moved into the graph interior: it was overwritten "
-                        f"with the result of {owner.node.op.name} after it had been used. Write to a copy, x.clone().")
+                        f"leaf variable of shape {node.shape} has been moved into the graph interior: after its use "
+                        f"it was overwritten with the result of {owner.node.op.name}. Write to a copy, x.clone().")
                 deposit(owner, own(found.pop(node)))
         else:
             for x in inputs:
