@@ -51,8 +51,9 @@ class DataLoader:
             of this package's samplers (`WeightedRandomSampler`). It is run through at the start of an epoch, with the
             default generator seeded from the loader's.
         batch_sampler: the same, but of lists of indices, each a batch.
-        num_workers: how many threads fetch batches ahead of time; with 0 each is fetched when it is asked for. Threads
-            help where NumPy computes or a file is read, and not where Python does.
+        num_workers: how many threads fetch batches ahead of time, in the grad mode of the thread that iterates;
+            with 0 each is fetched when it is asked for. Threads help where NumPy computes or a file is read, and not
+            where Python does.
         collate_fn: makes a batch from a list of items, in place of the stacking; what it returns is not converted.
         pin_memory: accepted for PyTorch's scripts, without effect.
         drop_last: leave out the last batch when it is smaller than the others.

@@ -347,6 +347,27 @@ def test_resuming_gives_the_identical_augmentation(workers: int, consumed: int) 
 # Threads
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_is_fetched_in_the_mode_of_who_iterates(workers: int) -> None:
+    scale = tinygrad_lite.ones(3, requires_grad=True)
+
+    class Scaled:
+        def __len__(self) -> int:
+            return 8
+
+        def __getitem__(self, index: int, /) -> Any:
+            return scale * index, np.geterr()["over"] == "raise"
+
+    def epoch() -> list[tuple[bool, bool]]:
+        return [(x.requires_grad, strict.all().item()) for x, strict in DataLoader(Scaled(), 2, num_workers=workers)]
+
+    with tinygrad_lite.no_grad():
+        assert epoch() == [(False, False)] * 4
+    with np.errstate(over="raise"), tinygrad_lite.inference_mode():
+        assert epoch() == [(False, True)] * 4
+    assert epoch() == [(True, False)] * 4
+
+
 @given(shuffle=st.booleans(), workers=st.integers(1, 4), factor=st.integers(1, 3), **SIZES)
 def test_threads_change_nothing(
     n: int, batch_size: int, drop_last: bool, seed: int, shuffle: bool, workers: int, factor: int
