@@ -838,7 +838,10 @@ class Tensor(graph.Tensor):
     # --- in place: see `inplace.py` -----------------------------------------------------------------------------------
 
     def copy_(self, source: Any, non_blocking: _bool = False) -> Self:
-        """Overwrite the elements with those of `source`, broadcast; return self.  `non_blocking` changes nothing."""
+        """Overwrite the elements with those of `source`, broadcast; return self.  `non_blocking` changes nothing.
+
+        All of `source` is read before anything is written: `x[1:].copy_(x[:-1])` moves x by one.
+        """
         return inplace.write(self, ops.copy_to(self, source))
 
     def fill_(self, value: Any) -> Self:

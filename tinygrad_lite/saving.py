@@ -113,8 +113,8 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
             known = {*DTYPES, "BF16"}
             if unknown := [f"{name!r} of dtype {kind}" for name, kind in kinds.items() if kind not in known]:
                 more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-                raise ValueError(f"{file}: expected dtypes out of {sorted(known)}, found {', '.join(unknown[:3])}{more}; "
-                                 "convert such tensors where they were saved, in PyTorch with tensor.float()")
+                raise ValueError(f"{file}: expected dtypes out of {sorted(known)}, found {', '.join(unknown[:3])}{more}"
+                                 "; convert such tensors where they were saved, in PyTorch with tensor.float()")
             arrays = {name: _widened(file, name) if kind == "BF16" else reader.get_tensor(name)
                       for name, kind in kinds.items()}
     except package.SafetensorError as error:
@@ -302,8 +302,7 @@ def _write(file: Path, data: bytes) -> None:
     What is no plain file (a pipe, a terminal, a device) cannot be replaced, it is written to.
     """
     if file.exists() and not (file.is_file() or file.is_dir()):
-        with file.open("wb") as stream:
-            stream.write(data)
+        file.write_bytes(data)
         return
     file = Path(os.path.realpath(file))  # a link stays one, as if the file were opened for writing
     if file.is_dir():
