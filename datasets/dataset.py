@@ -9,6 +9,7 @@ import math
 import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import accumulate
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from .._tensor import Tensor
 from ..creation import as_tensor
+from ..dtypes import get_default_dtype, promote_types
 from ..ops import cat
 from ..random import Generator, default_generator
 
@@ -285,38 +287,58 @@ def _fetches_batches(kind: type) -> bool:
 def collate(items: Sequence[Any]) -> Any:
     """One batch from a list of items: arrays, numbers and Tensors are stacked, containers are collated slot by slot.
 
-    Python floats become float32, as everywhere in this library (PyTorch's ``default_collate`` makes them float64);
-    ints become int64, NumPy's numbers keep their dtype. Strings stay a list.
+    Each item has the dtype that `tensor(item)` has: Python floats the default one, float32 (PyTorch's
+    ``default_collate`` makes them float64), ints int64, bools bool, and NumPy's numbers, arrays and Tensors their own.
+    Where they differ the batch has PyTorch's common dtype, whichever item comes first. Strings stay a list.
 
     Raises:
-        TypeError: for items that cannot be stacked.
+        TypeError: for items that cannot be stacked, and for containers or strings among others.
         ValueError: without items, or when they differ in shape, length or keys.
     """
     if not items:
         raise ValueError("expected at least one item to make a batch of, got none")
     first = items[0]
-    if isinstance(first, str | bytes):
+    types = {*map(type, items)}
+    kind, *others = {_kind(t) for t in types}
+    if others:
+        names = sorted(t.__name__ for t in types)
+        raise TypeError(f"expected items of one kind, got {', '.join(names)}; "
+                        "pass a collate_fn that makes a batch of them")
+    if kind is str:
         return list(items)
-    if isinstance(first, Mapping):
+    if kind is Mapping:
         if any(item.keys() != first.keys() for item in items):
             raise ValueError(f"expected items that all have the keys {list(first)}; pass a collate_fn if they differ")
         return {key: collate([item[key] for item in items]) for key in first}
-    if isinstance(first, tuple | list):
+    if kind is tuple:
         if any(len(item) != len(first) for item in items):
             raise ValueError(f"expected items that all have length {len(first)}; pass a collate_fn if they differ")
         slots = [collate(slot) for slot in zip(*items, strict=True)]
-        return type(first)(*slots) if hasattr(first, "_fields") else tuple(slots)
+        named = hasattr(first, "_fields") and len(types) == 1
+        return type(first)(*slots) if named else tuple(slots)
+    python: dict[type, Any] = {float: get_default_dtype(), int: np.int64}
+    arrays = [item if isinstance(item, Tensor) else np.asarray(item, python.get(type(item))) for item in items]
+    dtypes = {array.dtype for array in arrays}
+    if not all(dtype.kind in "biuf" for dtype in dtypes):
+        odd = next(type(i).__name__ for i, array in zip(items, arrays, strict=True) if array.dtype.kind not in "biuf")
+        raise TypeError(f"expected items of arrays, numbers, Tensors, tuples or dicts, got {odd}; "
+                        "pass a collate_fn that makes a batch of them")
     try:
-        if isinstance(first, Tensor):
-            return cat([item[None] for item in items])
-        batch = np.stack([np.asarray(item) for item in items])
+        if any(issubclass(t, Tensor) for t in types):
+            return cat([as_tensor(array)[None] for array in arrays])
+        return np.stack(arrays, dtype=reduce(promote_types, sorted(dtypes, key=str)))
     except ValueError as error:
         error.add_note("while collating the items of a batch; pass a collate_fn for items of different shapes")
         raise
-    if batch.dtype.kind not in "biufc":
-        raise TypeError(f"expected items of arrays, numbers, Tensors, tuples or dicts, got {type(first).__name__}; "
-                        "pass a collate_fn that makes a batch of them")
-    return batch.astype(np.float32) if type(first) is float else batch
+
+
+def _kind(item: type) -> type | None:
+    """What collating looks at: whether items are text, mappings, sequences, or (None) something to stack."""
+    if issubclass(item, str | bytes):
+        return str
+    if issubclass(item, Mapping):
+        return Mapping
+    return tuple if issubclass(item, tuple | list) else None
 
 
 def _collated(results: Any) -> Any:

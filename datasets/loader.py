@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._tensor import Tensor
 from ..creation import from_numpy
-from ..random import Generator, default_generator, seeded
+from ..random import Generator, default_generator, seed_beside, seeded
 from .dataset import Dataset, collate, fetch
 from .prefetch import prefetched
 
@@ -35,7 +35,9 @@ class DataLoader:
     Each ``iter(loader)`` is one epoch. At its start it draws, from the loader's generator, one permutation if it
     shuffles, and then one seed, and nothing else. A loader without a ``generator`` makes its own when it is made,
     seeded by one draw from the default generator: the order then depends on `manual_seed`, but neither disturbs later
-    draws (dropout) nor depends on them. (A loader that does not shuffle only looks at what that draw would be.)
+    draws (dropout) nor depends on them. A loader that does not shuffle takes no draw, so that an evaluation changes
+    nothing in a training: its seed is made of what that draw would be, and of how many loaders have looked at it
+    before. So two loaders draw different augmentations.
 
     While batch k = 0, 1, ... is fetched, the default generator is another one, whose seed is the epoch's + 1 + k. So
     whatever a dataset, a transform or a ``collate_fn`` draws from the default generator is the same with any number of
@@ -49,8 +51,9 @@ class DataLoader:
             of this package's samplers (`WeightedRandomSampler`). It is run through at the start of an epoch, with the
             default generator seeded from the loader's.
         batch_sampler: the same, but of lists of indices, each a batch.
-        num_workers: how many threads fetch batches ahead of time; with 0 each is fetched when it is asked for. Threads
-            help where NumPy computes or a file is read, and not where Python does.
+        num_workers: how many threads fetch batches ahead of time, in the grad mode of the thread that iterates;
+            with 0 each is fetched when it is asked for. Threads help where NumPy computes or a file is read, and not
+            where Python does.
         collate_fn: makes a batch from a list of items, in place of the stacking; what it returns is not converted.
         pin_memory: accepted for PyTorch's scripts, without effect.
         drop_last: leave out the last batch when it is smaller than the others.
@@ -104,8 +107,7 @@ class DataLoader:
             raise TypeError(f"generator: expected a tinygrad_lite.Generator, got {type(generator).__name__}; "
                             "make one from a seed, Generator(5)")
         if generator is None:
-            source = default_generator().numpy
-            generator = Generator(int((source if shuffle else copy.deepcopy(source)).integers(2**63)))
+            generator = Generator(int(default_generator().numpy.integers(2**63)) if shuffle else seed_beside())
         self.dataset = dataset
         self.batch_size = None if batch_sampler is not None else _integer("batch_size", batch_size, 1)
         self.shuffle = bool(shuffle)

@@ -45,7 +45,7 @@ def renormalize(weight: Array, input: Array, max_norm: float, norm_type: float) 
     """Shorten the rows of `weight` whose numbers `input` holds to a norm of at most `max_norm`, in place."""
     used = np.unique(input)
     rows = weight[used]
-    norms = (np.abs(rows) ** norm_type).sum(1, keepdims=True) ** (1 / norm_type)
+    norms = np.add.reduce(np.abs(rows) ** norm_type, 1, keepdims=True) ** (1 / norm_type)
     weight[used] = rows * np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import os
 from collections.abc import Callable
 from importlib.resources import files
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_lite as tg
 from tinygrad_lite import Generator, Tensor, from_numpy, manual_seed
 from tinygrad_lite.datasets import (
     ConcatDataset,
@@ -247,6 +249,60 @@ def test_collate() -> None:
     with pytest.raises(ValueError, match="same shape") as caught:
         collate([np.zeros(2), np.zeros(3)])
     assert "collate_fn" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(("items", "dtype"), [
+    ([1, 2.5], "float32"),
+    ([True, 2], "int64"),
+    ([True, False], "bool"),
+    ([True, 2.5, 3], "float32"),
+    ([1, np.float64(2.5)], "float64"),
+    ([2.5, np.float64(2.5)], "float64"),
+    ([np.float16(1), np.int64(3)], "float16"),
+    ([np.float16(1), 2.5], "float32"),
+    ([np.uint8(1), np.int8(3)], "int16"),
+    ([np.uint8(1), 3], "int64"),
+    ([np.ones(2, "int32"), np.ones(2, "float32")], "float32"),
+    ([np.ones(2, "float32"), np.ones(2)], "float64"),
+    ([np.array(1), tg.tensor(2.5)], "float32"),
+    ([1, 2.5, tg.tensor(2)], "float32"),
+    ([tg.ones(2), np.ones(2)], "float64"),
+    ([tg.ones(2), tg.ones(2).double()], "float64"),
+], ids=str)
+def test_no_order_of_the_items_changes_the_dtype_of_a_batch(items: list[Any], dtype: str) -> None:
+    for order in itertools.permutations(items):
+        batches = [collate(order), collate([(item, "") for item in order])[0], collate([{"x": i} for i in order])["x"]]
+        for batch in batches:
+            assert batch.dtype == dtype
+            assert np.array_equal(np.asarray(batch), [np.asarray(item) for item in order])
+
+
+def test_floats_become_the_default_dtype() -> None:
+    tg.set_default_dtype(tg.float64)
+    try:
+        assert collate([1, 0.1]).tolist() == [1, 0.1]
+    finally:
+        tg.set_default_dtype(tg.float32)
+
+
+@pytest.mark.parametrize("items", [
+    [1, None], [1, "a"], ["a", None], [(1, 2), np.ones(2)], [[1, 2], tg.ones(2)], [{"a": 1}, 1], [(1,), {0: 1}],
+    [np.ones(2), None], [tg.ones(2), None], [tg.ones(2), object()], [1j, 1.0],
+])
+def test_no_order_makes_a_batch_of_what_does_not_go_together(items: list[Any]) -> None:
+    for order in (items, items[::-1]):
+        with pytest.raises(TypeError, match=r"^expected items of .*; pass a collate_fn that makes a batch of them$"):
+            collate(order)
+
+
+def test_collating_rejects_different_shapes_and_too_large_integers() -> None:
+    for items in ([1.0, np.ones(2)], [np.ones(2), 1], [tg.ones(2), np.ones(3)], [tg.ones(1), tg.tensor(1.0)]):
+        for order in (items, items[::-1]):
+            with pytest.raises(ValueError) as caught:
+                collate(order)
+            assert "collate_fn" in caught.value.__notes__[-1]
+    with pytest.raises(OverflowError):
+        collate([2**63, -1])
 
 
 # Parts of datasets

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_lite
-from tinygrad_lite import Generator, Tensor, default_generator, from_numpy, manual_seed
+from tinygrad_lite import Generator, Tensor, default_generator, from_numpy, get_rng_state, manual_seed, set_rng_state
 from tinygrad_lite.datasets import (
     BatchSampler,
     DataLoader,
@@ -301,6 +301,27 @@ def test_fetching_disturbs_no_other_draws() -> None:
     assert [default_generator().numpy.random() for _ in DataLoader(Drawing(), 5)] == expected
 
 
+def test_each_loader_draws_its_own_augmentations() -> None:
+    """Two views of the same pictures, as contrastive learning wants them; each as it was after the same seed."""
+    def epochs() -> list[list[float]]:
+        manual_seed(3)
+        loaders = [DataLoader(Drawing(), 4) for _ in range(4)]
+        loaders += [DataLoader(Drawing(), 4, sampler=range(10)), DataLoader(Drawing(), 4, shuffle=True)]
+        return [sorted(flat(loader)) for loader in [*loaders, DataLoader(Drawing(), 4)]]
+
+    found = epochs()
+    assert epochs() == found
+    numbers = [number for epoch in found for number in epoch]
+    assert len({*numbers}) == len(numbers)
+
+    manual_seed(3)
+    first = flat(DataLoader(Drawing(), 4))
+    state = get_rng_state()
+    assert flat(DataLoader(Drawing(), 4)) != first
+    set_rng_state(state)
+    assert flat(DataLoader(Drawing(), 4)) == first
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("consumed", [1, 5, 20])
 def test_resuming_gives_the_identical_augmentation(workers: int, consumed: int) -> None:
@@ -324,6 +345,27 @@ def test_resuming_gives_the_identical_augmentation(workers: int, consumed: int) 
 
 
 # Threads
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_is_fetched_in_the_mode_of_who_iterates(workers: int) -> None:
+    scale = tinygrad_lite.ones(3, requires_grad=True)
+
+    class Scaled:
+        def __len__(self) -> int:
+            return 8
+
+        def __getitem__(self, index: int, /) -> Any:
+            return scale * index, np.geterr()["over"] == "raise"
+
+    def epoch() -> list[tuple[bool, bool]]:
+        return [(x.requires_grad, strict.all().item()) for x, strict in DataLoader(Scaled(), 2, num_workers=workers)]
+
+    with tinygrad_lite.no_grad():
+        assert epoch() == [(False, False)] * 4
+    with np.errstate(over="raise"), tinygrad_lite.inference_mode():
+        assert epoch() == [(False, True)] * 4
+    assert epoch() == [(True, False)] * 4
 
 
 @given(shuffle=st.booleans(), workers=st.integers(1, 4), factor=st.integers(1, 3), **SIZES)

@@ -811,6 +811,66 @@ def test_a_copy_is_a_leaf_of_its_own() -> None:
         pickle.dumps(x * 2)
 
 
+@pytest.mark.parametrize("freeze", [
+    lambda w: w.requires_grad_(False), lambda w: setattr(w, "requires_grad", False), lambda w: w.detach_()])
+def test_a_leaf_that_was_frozen_since_gets_no_gradient(freeze: Callable[[tg.Tensor], Any]) -> None:
+    w, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    handed: list[Any] = []
+    w.register_hook(lambda g: handed.append(values(g)))
+    optimizer = tg.optim.SGD([w, b], lr=1.0)
+    loss = (w * w + 3 * b).sum()
+    freeze(w)
+    loss.backward(retain_graph=True)
+    optimizer.step()
+    assert w.grad is None
+    assert (values(w), values(b)) == ([1.0, 2.0], [0.0, 1.0])
+
+    w.requires_grad_()  # the same leaf again: the graph is still its own, and so are the hooks
+    assert w.is_leaf
+    assert values(*grad(loss, w, retain_graph=True)) == [2.0, 4.0]
+    handed.clear()
+    (loss + (3 * w).sum()).backward()
+    assert values(w.grad) == [5.0, 7.0]
+    assert handed == [[5.0, 7.0]]
+
+
+def test_a_frozen_leaf_keeps_the_gradient_that_it_has() -> None:
+    w = leaf(1.0, 2.0)
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    w.requires_grad_(False)
+    loss.backward(create_graph=True)
+    assert values(w.grad) == [2.0, 4.0]
+
+
+def test_a_leaf_with_other_data_gets_the_gradient_of_the_values_that_were_used() -> None:
+    w = leaf(1.0, 2.0)
+    loss = (w * w).sum()
+    w.data = tg.tensor([30.0, 40.0])
+    loss.backward()
+    assert values(w.grad) == [2.0, 4.0]  # PyTorch's mul would read the new ones
+    w.requires_grad_(False)
+    w.data = tg.ones(3)
+    w.grad = None
+    (w.requires_grad_() * 2).sum().backward()
+    assert values(w.grad) == [2.0, 2.0, 2.0]
+    w.requires_grad_(False)
+    w.data = tg.tensor([1, 2])
+    with pytest.raises(RuntimeError, match="only Tensors of floating point dtype"):
+        w.requires_grad_()
+    assert not w.requires_grad
+
+
+def test_a_leaf_that_became_the_result_of_an_operation_has_no_place_for_its_gradient() -> None:
+    w, u = leaf(1.0, 2.0), leaf(5.0, 5.0)
+    loss = (w * 3).sum()
+    w.requires_grad_(False)
+    w.copy_(u)
+    with pytest.raises(RuntimeError, match=r"leaf variable of shape \(2,\) has been moved into the graph interior"):
+        loss.backward()
+    assert w.grad is None
+
+
 def test_only_floating_leaves() -> None:
     with pytest.raises(RuntimeError, match="floating point dtype can require gradients, got int64"):
         tg.tensor([1, 2], requires_grad=True)

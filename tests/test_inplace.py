@@ -9,6 +9,7 @@ import copy
 import gc
 import pickle
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,88 @@ def test_an_overwritten_value_that_no_gradient_needs() -> None:
     y.zero_()
     z.sum().backward()
     check(x.grad, 2, 2)
+
+
+@pytest.mark.parametrize("view", [
+    lambda y: y.expand(2, 2), lambda y: y.expand(-1, 2), lambda y: y.expand(1, 1, 2, 2), lambda y: y.expand(1, 2, 2)[0],
+    lambda y: y.expand_as(y), lambda y: y.broadcast_to((1, 2, 2)), lambda y: tg.broadcast_tensors(y, y)[1],
+    lambda y: y.T.expand(1, -1, -1).T[..., 0]])
+@pytest.mark.parametrize("captured", [False, True])
+def test_an_expand_that_expands_nothing_can_be_written_to(view: Callable[[Any], Any], captured: bool) -> None:
+    w, c = leaf([1, 2], [3, 4]), constant([1, 1], [1, 1])
+
+    def step() -> Any:
+        w.grad = None
+        y = w * 3
+        view(y).mul_(5)
+        view(y).add_(y.detach())
+        loss = (y * y).sum()
+        loss.backward()
+        with tg.no_grad():
+            view(c).mul_(2)
+        return loss
+
+    run = tg.capture(step) if captured else step
+    for k in range(4):
+        assert run().item() == 900 * 30
+        check(w.grad, [2 * 30 * 15, 4 * 30 * 15], [6 * 30 * 15, 8 * 30 * 15])
+        check(c, *[[2 ** (k + 1)] * 2] * 2)
+    for wrong in ((4,), (2, 3), (3, 2), (2,), (1, 3, 2)):
+        with pytest.raises(ValueError, match=r"broadcast|axes|dimension"):
+            constant([1, 2], [3, 4]).expand(wrong)
+
+
+def shifted(x: Any, copied: Any) -> None:
+    x[1:].copy_(copied(x[:-1]))
+    x[:-1] *= copied(x[1:])
+    x[::2] = copied(x[:3])
+    x.add_(copied(x.flip(0)[..., None])[..., 0])
+
+
+def mirrored(x: Any, copied: Any) -> None:
+    square = x.view(5, 1) * tg.arange(5.0).double()
+    square.add_(copied(square.T))
+    square.mul_(copied(square.transpose(0, 1)))
+    square[:, 1:].copy_(copied(square[:, :-1]))
+    x.copy_(square.sum(1) + copied(x[:1]))
+
+
+@pytest.mark.parametrize("writes", [shifted, mirrored])
+def test_what_overlaps_with_what_is_written_is_read_before(writes: Callable[..., None]) -> None:
+    """PyTorch refuses this; here the result is that of a copy."""
+    results = []
+    for copied in (lambda x: x, lambda x: x.clone()):
+        w = leaf(1, 2, 3, 4, 5)
+        x = w * w
+        writes(x, copied)
+        (x * x).sum().backward()
+        results.append((x.tolist(), w.grad.tolist()))  # type: ignore[union-attr]
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("parts", [
+    lambda x: x.unbind(), lambda x: x.unbind(1), lambda x: x.split(1), lambda x: x.chunk(2, 1), lambda x: [*x],
+    lambda x: x.tensor_split(2), lambda x: x.split([1, 1])])
+def test_each_of_the_views_of_one_call_can_be_written_to(parts: Callable[[Any], Any]) -> None:
+    """PyTorch refuses this; here they are views like all others."""
+    results = []
+    for by_mask in (False, True):
+        w, s = leaf([1, 2], [3, 4]), leaf(7)
+        x = w * w
+        if by_mask:  # no view: what is written is chosen by masks
+            places = [tg.zeros(2, 2).double() for _ in range(2)]
+            for k, place in enumerate(places):
+                parts(place)[k].fill_(1)
+            x = x * (places[0] * s + places[1])
+            loss = (x.sum() ** 2) + ((places[1] * x) ** 3).sum()
+        else:
+            a, b = parts(x)
+            a.mul_(s)
+            loss = (x.sum() ** 2) + (b**3).sum()
+            assert (a.sum() + b.sum()).item() == x.sum().item()
+        loss.backward()
+        results.append([v.tolist() for v in (loss.detach(), w.grad, s.grad)])  # type: ignore[union-attr]
+    assert results[0] == results[1]
 
 
 def test_a_value_saved_after_the_write() -> None:

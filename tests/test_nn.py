@@ -273,6 +273,15 @@ def test_changes_that_a_captured_step_must_know_of() -> None:
 # --- state ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_loaded_state_shares_no_memory_with_its_source() -> None:
+    source, net = (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)) for _ in range(2))
+    for saved in (source.state_dict(), {k: v.numpy() for k, v in source.state_dict().items()}):
+        net.load_state_dict(saved)
+        for name, value in net.state_dict().items():
+            assert not np.shares_memory(value.numpy(), np.asarray(saved[name]))
+            assert value.tolist() == saved[name].tolist()
+
+
 def test_state_dict_shares_memory_and_is_detached() -> None:
     net = Net()
     state = net.state_dict()

@@ -372,11 +372,46 @@ def test_zero_grad() -> None:
     (lambda p: SGD([1.0]), TypeError, "can only optimize Tensors, but one of the params is float"),
     (lambda p: SGD([p * 2]), ValueError, "can't optimize a non-leaf Tensor"),
     (lambda p: SGD([{"params": p}, {"params": p}]), ValueError, "more than one parameter group"),
+    (lambda p: SGD([p, p]), ValueError, "or twice in one"),
+    (lambda p: SGD([p]).add_param_group({"params": [tg.ones(1), p]}), ValueError, "more than one parameter group"),
     (lambda p: SGD([{"params": {p}}]), TypeError, "ordered collections"),
+    (lambda p: Adam([p], differentiable=True), NotImplementedError, "Adam: differentiable=True is not supported"),
+    (lambda p: AdamW([p], faster=True), TypeError,  # type: ignore[call-arg]
+     r"AdamW.__init__\(\) got an unexpected keyword argument 'faster'"),
 ])
 def test_what_an_optimizer_refuses(make: Callable[[Any], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make(tg.ones(2, requires_grad=True))
+
+
+@pytest.mark.parametrize("kind", [SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop])
+def test_how_pytorch_is_to_compute_a_step_changes_nothing(kind: Any) -> None:
+    values = []
+    for options in ({}, {"foreach": True}, {"fused": True}, {"capturable": True, "differentiable": False}):
+        p = tg.tensor([1.0, 2.0], requires_grad=True)
+        o = kind([p], lr=0.1, **options)
+        for gradient in ([3.0, -4.0], [1.0, 1.0]):
+            take(o, [p], [np.array(gradient)])
+        values.append((p.tolist(), o.state_dict()["param_groups"]))
+    assert values == values[:1] * 4
+
+
+@pytest.mark.parametrize("kind", [SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop])
+def test_a_loaded_state_shares_no_memory_with_its_source(kind: Any) -> None:
+    p, q = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    options = {"momentum": 0.9} if kind is SGD else {}
+    source, o = kind([p], lr=0.1, **options), kind([q], lr=0.1, **options)
+    take(source, [p], [np.array([3.0, -4.0])])
+    saved = source.state_dict()
+    o.load_state_dict(saved)
+    before = repr(o.state_dict())
+    arrays = [v for v in saved["state"][0].values() if isinstance(v, tg.Tensor)]
+    assert arrays
+    for v in arrays:
+        v.fill_(77)
+    saved["param_groups"][0]["lr"] = 77
+    take(source, [p], [np.array([3.0, -4.0])])
+    assert repr(o.state_dict()) == before
 
 
 def test_a_state_that_does_not_fit_changes_nothing() -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +204,9 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     (raw({"w": ENTRY}, b"1234"), "expected 77 bytes, found 73"),
     (raw({"w": ENTRY}, b"123456789"), "expected 77 bytes, found 78"),
     (raw({"w": {**ENTRY, "dtype": "BF16"}}, b"1234")[:-4] + b"12345678", "safetensors file"),
-    (raw({"w": {**ENTRY, "dtype": "BF16", "data_offsets": [0, 4]}}, b"1234"),
-     r"tensor 'w' is of dtype BF16, expected one of .*'F32'.*; convert it where it was saved, in PyTorch"),
+    (raw({**{name: {**ENTRY, "dtype": "F8_E5M2", "data_offsets": [2 * i, 2 * i + 2]} for i, name in enumerate("abcd")},
+          "w": {**ENTRY, "data_offsets": [8, 16]}}, b"1234" * 4),
+     r"expected dtypes out of .*'F32'.*, found 'a' of dtype F8_E5M2, 'b' .*, 'c' .* and 1 more; convert such tensors"),
     (raw({"__metadata__": {"tinygrad_lite": "{"}}), "expected JSON with version, checksum and object .*, found '{'"),
     (raw({"__metadata__": {"tinygrad_lite": "[" * 100_000}}), r"expected JSON with .*, found '\[\["),
     (raw({"__metadata__": {"tinygrad_lite": "3"}}), "expected JSON with version"),
@@ -372,6 +375,60 @@ def test_permissions_are_those_of_a_file_that_is_opened_for_writing(tmp_path: Pa
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_bfloat16_becomes_float32_and_the_others_are_what_they_are(tmp_path: Path) -> None:
+    bits = np.array([[0x3F80, 0xC000, 0x7F80], [0x0001, 0x8000, 0x3E20]], "<u2")  # 1, -2, inf, tiny, -0, 0.15625
+    (tmp_path / "x").write_bytes(raw({
+        "a": {**ENTRY, "data_offsets": [0, 8]},
+        "h": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [8, 20]},
+        "empty": {"dtype": "BF16", "shape": [0, 3], "data_offsets": [20, 20]}}, b"\0" * 8 + bits.tobytes()))
+    loaded = tg.load(tmp_path / "x")
+    assert [x.dtype for x in loaded.values()] == [np.float32] * 3
+    assert loaded["a"].tolist() == [0, 0]
+    assert loaded["h"].tolist() == [[1, -2, math.inf], [2.0**-133, 0, 0.15625]]
+    assert math.copysign(1, loaded["h"][1, 1].item()) == -1
+    assert loaded["empty"].shape == (0, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_to_and_stays_one(linked: bool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    if linked:
+        (tmp_path / "link").symlink_to("pipe")
+    tg.save({"w": tg.ones(3)}, tmp_path / "plain")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        tg.save({"w": tg.ones(3)}, tmp_path / ("link" if linked else "pipe"))
+        assert read.result() == (tmp_path / "plain").read_bytes()
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink() == linked
+    assert len([*tmp_path.iterdir()]) == 2 + linked
+
+
+def test_a_terminal_is_written_to_and_stays_one() -> None:
+    pty = pytest.importorskip("pty", exc_type=ImportError)
+    ours, theirs = pty.openpty()
+    try:
+        name = os.ttyname(theirs)
+        tg.save(1, name)
+        assert Path(name).is_char_device()
+        assert b"__metadata__" in os.read(ours, 10_000)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs sockets with a name")
+def test_a_socket_is_refused_and_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        with pytest.raises(OSError, match="socket"):
+            tg.save(1, "socket")
+        assert Path("socket").is_socket()
+    assert [*map(str, Path().iterdir())] == ["socket"]
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "latest").symlink_to(tmp_path / "folder" / "x")

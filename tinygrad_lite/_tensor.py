@@ -58,19 +58,41 @@ class Tensor(graph.Tensor):
     def requires_grad_(self, requires_grad: _bool = True) -> Self:
         """Make this a leaf that gradients are computed for (or, with False, a constant); return it.
 
+        What counts is the state at `backward`: a leaf that was used, and then told False, gets no gradient.  Told True
+        again it is the same leaf as before, with its hooks, and what was computed from it is still its history.
+
         Raises RuntimeError for a dtype that is not floating, or with False for the result of an operation.
+
+        >>> import tinygrad_lite as tg
+        >>> w, b = tg.tensor(2.0, requires_grad=True), tg.tensor(1.0, requires_grad=True)
+        >>> loss = w * 3 + b
+        >>> w.requires_grad_(False)
+        tensor(2.)
+        >>> loss.backward()
+        >>> w.grad, b.grad
+        (None, tensor(1.))
         """
         if requires_grad and self.node is None:
             self.as_new_leaf()
+            leaf = getattr(self, "_former_leaf", None)
+            if leaf is not None:
+                leaf.shape, leaf.dtype = self.array.shape, self.array.dtype
+                self.node = leaf
             state_changed()
         elif not requires_grad and self.node is not None:
             if not self.is_leaf:
                 raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a "
                                    "computed variable in a subgraph that doesn't require differentiation "
                                    "use x.detach()")
-            self.node = None
-            state_changed()
+            self._forget_leaf()
         return self
+
+    def _forget_leaf(self) -> None:
+        """Make a constant of a leaf."""
+        assert isinstance(self.node, Leaf)
+        self._former_leaf = self.node
+        self.node = None
+        state_changed()
 
     def as_new_leaf(self) -> Self:
         """`requires_grad_()` for a tensor that was just made, which no captured step can have seen."""
@@ -134,6 +156,8 @@ class Tensor(graph.Tensor):
         """
         if isinstance(self, View):
             raise RuntimeError("Can't detach views in-place, use detach() instead")
+        if isinstance(self.node, Leaf):
+            self._forget_leaf()
         self.node = None
         return self
 
@@ -814,7 +838,10 @@ class Tensor(graph.Tensor):
     # --- in place: see `inplace.py` -----------------------------------------------------------------------------------
 
     def copy_(self, source: Any, non_blocking: _bool = False) -> Self:
-        """Overwrite the elements with those of `source`, broadcast; return self.  `non_blocking` changes nothing."""
+        """Overwrite the elements with those of `source`, broadcast; return self.  `non_blocking` changes nothing.
+
+        All of `source` is read before anything is written: `x[1:].copy_(x[:-1])` moves x by one.
+        """
         return inplace.write(self, ops.copy_to(self, source))
 
     def fill_(self, value: Any) -> Self:

@@ -28,8 +28,13 @@ def accumulate(outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph
         if inputs is None:
             for node in list(found):
                 owner = node.owner()  # type: ignore[attr-defined]
-                if owner is not None:
-                    deposit(owner, own(found.pop(node)))
+                if owner is None or owner.node is None:  # gone, or told since that it does not require grad
+                    continue
+                if owner.node is not node:
+                    raise RuntimeError(
+                        f"leaf variable of shape {node.shape} has been moved into the graph interior: after its use "
+                        f"it was overwritten with the result of {owner.node.op.name}. Write to a copy, x.clone().")
+                deposit(owner, own(found.pop(node)))
         else:
             for x in inputs:
                 if x.node in found:

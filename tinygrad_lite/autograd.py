@@ -292,6 +292,11 @@ def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
     has a nan in it (with `check_nan`), and names the operation, its operand and the lines that led to its call; other
     errors of a backward pass name these lines too.  Forward and backward pass must both be inside.  It is slow.
 
+    This is where to look for the origin of a nan: as in PyTorch, log(0), 0 / 0 and an overflow are inf and nan without
+    a word.  (NumPy's warnings are filtered out for the library's modules.  A filter "error" in the configuration of
+    pytest stands in front of that; `ignore::RuntimeWarning:tinygrad_lite` in the line below restores the silence.  What
+    stops at the first inf or nan that is made, also in a forward pass, is `np.errstate(all="raise")`.)
+
     >>> import tinygrad_lite as tg
     >>> w, x = tg.ones(2, requires_grad=True), tg.tensor([1.0, float("nan")])
     >>> try:

@@ -195,8 +195,8 @@ def wrap_sequence(values: Any, nodes: Any) -> list[Any]:
 
 
 NAMESPACE: dict[str, Any] = {
-    "mode": mode, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Leaf": Leaf, "FREED": FREED,
-    "ndarray": np.ndarray, "as_array": as_array, "in_own_memory": in_own_memory, "refuse": refuse,
+    "__name__": __name__, "mode": mode, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Leaf": Leaf,
+    "FREED": FREED, "ndarray": np.ndarray, "as_array": as_array, "in_own_memory": in_own_memory, "refuse": refuse,
     "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
     "note_forward": note_forward, "note_vjp": note_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
 }

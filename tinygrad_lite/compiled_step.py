@@ -801,7 +801,7 @@ class CompiledStep:
 
     def function(self, names: dict[str, Any]) -> Callable[..., Any]:
         """The function with these meanings of its names."""
-        scope = dict(names)
+        scope = {"__name__": __name__, **names}  # whose warnings these are, see backend.py
         exec(compile(self.source, self.filename, "exec"), scope)
         return scope.pop("step")  # type: ignore[no-any-return]  # left in, function and scope would be a cycle
 

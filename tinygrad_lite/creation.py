@@ -168,6 +168,7 @@ def empty(*sizes: Any, size: Sequence[int] | None = None, dtype: Any = None, dev
     return _finish(backend.named(device).module.empty(tuple(sizes_of(sizes, size)), _dtype(dtype)), requires_grad)
 
 
+@np.errstate(all="ignore")  # NumPy would warn in its own name
 def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: str | None = None,
          requires_grad: bool = False) -> Tensor:
     """A tensor of `fill_value`, of its dtype (a Python float: the default one) unless `dtype` is given."""
@@ -185,6 +186,7 @@ def ones_like(input: Tensor, *, dtype: Any = None, device: str | None = None, re
     return _finish(_moved(np.ones_like(input.array, dtype=dtype), device), requires_grad)
 
 
+@np.errstate(all="ignore")  # NumPy would warn in its own name
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: str | None = None,
               requires_grad: bool = False) -> Tensor:
     """`fill_value` in the shape, dtype and device of `input`, unless given."""
@@ -213,6 +215,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     return _finish(backend.named(device).module.arange(start, end, step, dtype=np.dtype(dtype)), requires_grad)
 
 
+@np.errstate(all="ignore")  # NumPy would warn in its own name
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: str | None = None,
              requires_grad: bool = False) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, at equal distances.
@@ -236,6 +239,7 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
     return tensor([start, *between, end][:steps], dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@np.errstate(all="ignore")  # NumPy would warn in its own name
 def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None,
              device: str | None = None, requires_grad: bool = False) -> Tensor:
     """`steps` numbers from base ** start to base ** end, both included, at equal ratios."""

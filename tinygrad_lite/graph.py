@@ -168,10 +168,11 @@ class Leaf(Node):
 class Tensor:
     """An array and the node that made it.  Bare: `_tensor.Tensor` completes it with the methods that users call."""
 
-    __slots__ = ("__weakref__", "_grad", "array", "node")
+    __slots__ = ("__weakref__", "_former_leaf", "_grad", "array", "node")
     array: Any
     node: Node | None
     _grad: Tensor | Deferred | None
+    _former_leaf: Leaf
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
         self.array = array

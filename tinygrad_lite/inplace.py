@@ -58,7 +58,8 @@ def assign(target: Array, source: Array) -> None:
 def write(target: T, result: Any) -> T:
     """Put the values and the history of `result`, an op of `target`, into `target`; return it.
 
-    The result lies in memory of its own, so that operands may overlap with the target: `x[1:] = x[:-1]` moves x by one.
+    The result lies in memory of its own, so that operands may overlap with the target: `x[1:] = x[:-1]` moves x by one
+    (PyTorch refuses that).
 
     Raises RuntimeError for a leaf that requires grad outside `no_grad`, for a result of another shape, for one whose
     dtype the target cannot hold, and for memory that cannot be written to.

@@ -105,14 +105,16 @@ def _numpy_of(source: Any) -> np.random.Generator:
 
 
 def _restart(source: Any, seed: int) -> None:
-    _numpy_of(source).bit_generator.state = np.random.PCG64(seed).state
+    _continue(source, np.random.PCG64(seed).state)
 
 
 def _state_of(source: Any) -> dict[str, Any]:
     return copy.deepcopy(dict(_numpy_of(source).bit_generator.state))
 
 
-def _continue(source: Any, state: dict[str, Any]) -> None:
+def _continue(source: Any, state: Any) -> None:
+    if source is None:
+        _default.__dict__.pop("looks", None)
     _numpy_of(source).bit_generator.state = copy.deepcopy(state)
 
 
@@ -141,6 +143,27 @@ def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, source: Any)
     if kind == "random":  # rounded down to the multiples of 2 ** -11, as in PyTorch: to the nearest could give 1
         drawn = np.floor(drawn * 2048) / 2048
     return drawn.astype(dtype)
+
+
+def seed_beside() -> int:
+    """A seed that this thread's default generator decides, although nothing is drawn from it: another one at each call.
+
+    >>> import tinygrad_lite as tg
+    >>> def seeds():
+    ...     return [seed_beside(), seed_beside()]
+    >>> _ = tg.manual_seed(0)
+    >>> first = seeds()
+    >>> _ = tg.manual_seed(0)
+    >>> seeds() == first, first[0] == first[1]
+    (True, False)
+    """
+    source = default_generator().numpy
+    state = source.bit_generator.state["state"]["state"]
+    before, times = getattr(_default, "looks", (None, 0))
+    times = times + 1 if state == before else 0
+    _default.looks = state, times
+    seed = int(copy.deepcopy(source).integers(2**63))
+    return seed if not times else int(np.random.default_rng((seed, times)).integers(2**63))
 
 
 @contextmanager

@@ -149,8 +149,7 @@ def _train(trainer: Trainer, folder: Path) -> None:
     """The epochs that are not done yet."""
     settings, progress = trainer.settings, trainer.progress
     (folder / WEIGHTS).unlink(missing_ok=True)  # of fewer epochs
-    # Infinities and nan are looked for in the loss, where they are an error that says what to do.
-    with interruptible() as stop, (folder / METRICS).open("w") as metrics, np.errstate(all="ignore"):
+    with interruptible() as stop, (folder / METRICS).open("w") as metrics:
         for record in progress.records:
             metrics.write(json.dumps(record) + "\n")
         _say(settings, HEADER)

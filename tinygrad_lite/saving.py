@@ -57,7 +57,8 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
     tensors which share memory are written one by one and share it no more.  A dict of names and tensors is a
     file with just these entries, as `safetensors.torch.save_file` writes it.
 
-    The file is replaced in one piece: a reader, a killed process or a power cut finds the old one or the new one.
+    The file is replaced in one piece: a reader, a killed process or a power cut finds the old one or the new one.  Of a
+    link it is the file behind it.  What is no plain file, a pipe or a device, is written to.
 
     Raises TypeError, before anything is written, for what cannot be saved, naming where it is and what it is;
     ValueError for more text and numbers outside of tensors than the format holds (100 MB); ImportError, with the
@@ -94,9 +95,11 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
     """Read what `save` wrote, with its Tensors on the device `map_location` (the CPU); of any other safetensors file,
     the dict of names and Tensors.  `weights_only` is there for PyTorch's scripts: no file makes it run code.
 
-    Raises ValueError, naming file, expected and found, for a file that is damaged, truncated or something else, and
-    for one with a dtype that NumPy does not have (bfloat16); FileNotFoundError if there is none; ImportError, with the
-    command, if safetensors is not installed.
+    NumPy has no bfloat16: such tensors become float32, which has all of their values.
+
+    Raises ValueError, naming file, expected and found, for a file that is damaged, truncated or something else, and,
+    naming the tensors, for one with other dtypes that NumPy does not have (float8); FileNotFoundError if there is none;
+    ImportError, with the command, if safetensors is not installed.
     """
     package = require("safetensors", "saving")
     where = backend.named(map_location)
@@ -106,13 +109,14 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
     try:
         with package.safe_open(str(file), framework="numpy") as reader:
             metadata = reader.metadata() or {}
-            arrays = {}
-            for name in reader.keys():  # noqa: SIM118  (no dict)
-                dtype = reader.get_slice(name).get_dtype()
-                if dtype not in DTYPES:
-                    raise ValueError(f"{file}: tensor {name!r} is of dtype {dtype}, expected one of {sorted(DTYPES)}; "
-                                     "convert it where it was saved, in PyTorch with tensor.float()")
-                arrays[name] = reader.get_tensor(name)
+            kinds = {name: reader.get_slice(name).get_dtype() for name in reader.keys()}  # noqa: SIM118  (no dict)
+            known = {*DTYPES, "BF16"}
+            if unknown := [f"{name!r} of dtype {kind}" for name, kind in kinds.items() if kind not in known]:
+                more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+                raise ValueError(f"{file}: expected dtypes out of {sorted(known)}, found {', '.join(unknown[:3])}{more}"
+                                 "; convert such tensors where they were saved, in PyTorch with tensor.float()")
+            arrays = {name: _widened(file, name) if kind == "BF16" else reader.get_tensor(name)
+                      for name, kind in kinds.items()}
     except package.SafetensorError as error:
         raise ValueError(f"{file} is not a whole safetensors file: {_difference(file)} ({error})") from error
     if METADATA_KEY not in metadata:
@@ -264,6 +268,17 @@ def _checksum(structure: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> int:
 # --- the file ---------------------------------------------------------------------------------------------------------
 
 
+def _widened(file: Path, name: str) -> np.ndarray[Any, Any]:
+    """A bfloat16 tensor of a file as float32: its bits are the upper half."""
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        entry = json.loads(stream.read(length))[name]
+        start, end = entry["data_offsets"]
+        stream.seek(8 + length + start)
+        bits = np.frombuffer(stream.read(end - start), "<u2")
+    return (bits.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
+
+
 def _difference(file: Path) -> str:
     """What a file that is not whole lacks: expected and found."""
     size = file.stat().st_size
@@ -282,7 +297,13 @@ def _difference(file: Path) -> str:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Replace a file in one piece: a temporary beside it, made durable and then given the name."""
+    """Replace a file in one piece: a temporary beside it, made durable and then given the name.
+
+    What is no plain file (a pipe, a terminal, a device) cannot be replaced, it is written to.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        file.write_bytes(data)
+        return
     file = Path(os.path.realpath(file))  # a link stays one, as if the file were opened for writing
     if file.is_dir():
         raise IsADirectoryError(errno.EISDIR, "a folder has the name of the file to save", str(file))

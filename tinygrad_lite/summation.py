@@ -29,10 +29,10 @@ ROW = 1024
 
 
 def total(input: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
-    """The sum of a raw floating array along `axis`; float16 is added up in float32, as in PyTorch."""
+    """The sum of a raw array along `axis`; float16 is added up in float32, as in PyTorch, integers as in NumPy."""
     if input.dtype is dtypes.float16:
         return total(input.astype(dtypes.float32), axis, keepdims=keepdims).astype(dtypes.float16)
-    if input.size <= SMALL or isinstance(input, backend.device_arrays()):  # the device's own sums are made of blocks
+    if input.size <= SMALL or input.dtype.kind != "f" or isinstance(input, backend.device_arrays()):
         return add_reduce(input, axis, None, None, keepdims)
     if input.flags.c_contiguous:
         if input.size <= MIDDLE and input.size <= SHORT * input.shape[-1]:

@@ -41,6 +41,8 @@ def expand(input: Array, shape: Any) -> Array:
         raise RuntimeError(f"expand: -1 isn't allowed in a leading, non-existing dimension of {tuple(shape)}")
     if -1 in shape:
         shape = tuple(input.shape[i - lead] if n == -1 else n for i, n in enumerate(shape))
+    if tuple(shape) == (1,) * lead + input.shape:
+        return input.reshape(shape)  # nothing is expanded, so it can be written to, which NumPy's broadcast cannot
     return np.broadcast_to(input, shape)
 
 

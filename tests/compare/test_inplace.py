@@ -11,7 +11,12 @@ gradient is never silently wrong.  What differs besides is named here, and nothi
 - Where a view of a constant was taken under `no_grad`, PyTorch refuses to record a write to it, and after a recorded
   write to its base every use of it.  Here it is as good as any other view of a constant; the program goes on without.
 - A part of an expanded tensor is read-only here, as it is in NumPy, even if its elements do not overlap; and an
-  expanded tensor cannot be filled.
+  expanded tensor cannot be filled.  (One that expands nothing, `x.expand(1, *x.shape)`, can be written to.)
+- PyTorch refuses to write to a tensor what is computed from a part of it that overlaps but is not the same,
+  `x[1:].copy_(x[:-1])` or `x.add_(x.T)`.  Here the result is computed first, and then written: that of a copy.
+- PyTorch refuses to write to one of the views that `unbind`, `split` and `chunk` return, and to use them after a write
+  to their base.  Here they are views like all others.
+The last two are held to a recomputation with copies in `tests/test_inplace.py`.
 """
 
 from __future__ import annotations
@@ -49,6 +54,9 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "x.flatten()": lambda x: x.flatten(),
     "x.t()": lambda x: x.t(),
     "x.expand": lambda x: x.expand(2, *x.shape),
+    "x.expand(1)": lambda x: x.expand(1, *x.shape),
+    "x.expand_as": lambda x: x.expand_as(x),
+    "x.broadcast_to": lambda x: x.broadcast_to((1, 1, *x.shape)),
     "x.detach()": lambda x: x.detach(),
     "x.diagonal()": lambda x: x.diagonal(),
     "x.diagonal(1)": lambda x: x.diagonal(1, -1, 0),

@@ -24,6 +24,7 @@ import numpy as np
 from .. import backend
 from ..graph import Array
 from ..operation import op
+from ..summation import total
 from .linalg import matmul
 from .reduce import in_float32, sum
 from .shape import reshape, transpose
@@ -279,7 +280,7 @@ def conv_weight(input: Array, other: Array, size: Sizes, stride: Sizes, padding:
         if buffers is None:
             buffers = stages(steps, block.stop, c, input.shape[2:], size, out, input)
         columns = unfold(input[block], steps, buffers)
-        y += np.matmul(given[block], columns.reshape(len(columns), groups, rows, p).swapaxes(2, 3)).sum(0)
+        y += total(np.matmul(given[block], columns.reshape(len(columns), groups, rows, p).swapaxes(2, 3)), 0)
     return y.reshape(o, c // groups, *size)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
+from ..summation import total
 from ..walk import expand
 from .reduce import in_float32
 from .shape import reshape, transpose
@@ -99,7 +100,7 @@ class Pair(NamedTuple):
     order: tuple[int, ...] | None
 
     def __call__(self, a: Array, b: Array) -> Array:
-        a, b = (laid_out(np.sum(x, axes) if axes else x, order, shape)
+        a, b = (laid_out(total(x, axes) if axes else x, order, shape)
                 for x, axes, order, shape in zip((a, b), self.sums, self.orders, self.shapes, strict=True))
         y = matmul.op.forward(a, b) if self.of_matrices else a * b
         y = y if self.shape is None else y.reshape(self.shape)

@@ -173,8 +173,7 @@ def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -
         raise ValueError(f"target must have the shape of input, {input.shape}; got {np.shape(target)}")
     if not np.all((input >= 0) & (input <= 1)):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    with np.errstate(divide="ignore"):
-        loss = (target - 1) * at_least(np.log1p(-input), -100) - target * at_least(np.log(input), -100)
+    loss = (target - 1) * at_least(np.log1p(-input), -100) - target * at_least(np.log(input), -100)
     return reduced(loss, reduction)
 
 

@@ -269,7 +269,7 @@ def prod(input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: 
         input = input.astype(dtype)
     elif input.dtype.kind != "f":
         dtype = dtypes.int64
-    return np.prod(input, axis=numpy_axis(dim, input.ndim), dtype=dtype, keepdims=keepdim)
+    return np.multiply.reduce(input, numpy_axis(dim, input.ndim), dtype, None, keepdim)
 
 
 @prod.vjp("input", raw=True)
@@ -277,8 +277,8 @@ def _(g, input, dim, keepdim):
     axis = numpy_axis(dim, input.ndim)
     x = input.reshape(-1) if axis is None else np.moveaxis(input, axis, 0)
     before, after = np.ones_like(x, g.dtype), np.ones_like(x, g.dtype)  # what stands before and after each element
-    np.cumprod(x[:-1], 0, out=before[1:])
-    np.cumprod(x[:0:-1], 0, out=after[-2::-1])
+    np.multiply.accumulate(x[:-1], 0, None, before[1:])
+    np.multiply.accumulate(x[:0:-1], 0, None, after[-2::-1])
     others = before * after
     others = others.reshape(input.shape) if axis is None else np.moveaxis(others, 0, axis)
     return unreduce(g, input.shape, dim, keepdim) * others
@@ -322,10 +322,12 @@ def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
     elif input.dtype.kind != "f":
         dtype = dtypes.int64
     axis = numpy_axis(dim, input.ndim)
+    if not input.ndim:
+        return input.astype(dtype or input.dtype)
     if input.dtype == dtypes.float32:
         wide = input.astype(dtypes.float64)
-        return np.cumsum(wide, axis, out=wide if axis is not None else None).astype(input.dtype).reshape(input.shape)
-    return np.cumsum(input, axis, dtype=dtype).reshape(input.shape)
+        return np.add.accumulate(wide, axis, out=wide).astype(input.dtype)
+    return np.add.accumulate(input, axis, dtype)
 
 
 @cumsum.vjp("input")

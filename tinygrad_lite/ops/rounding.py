@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,10 @@ def round(input: Array, *, decimals: int = 0) -> Array:
     """
     if decimals and input.dtype.kind != "f":
         raise TypeError(f"round: decimals={decimals} needs a floating dtype, got {input.dtype}")
-    return np.round(input, decimals)
+    if not decimals:
+        return np.round(input)
+    scale = 10.0 ** abs(decimals) if abs(decimals) < 309 else math.inf
+    return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
 
 
 @floor.vjp("input")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .._tensor import Tensor
 from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer, regularized
+from .optimizer import Execution, Optimizer, regularized
 
 
 @update("param", "square", "steps")
@@ -49,9 +49,10 @@ class Adadelta(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
-                 weight_decay: float = 0, *, maximize: bool = False) -> None:
+                 weight_decay: float = 0, *, maximize: bool = False,
+                 **execution: Unpack[Execution]) -> None:
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay,
-                                  "maximize": maximize})
+                                  "maximize": maximize}, **execution)
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Raise ValueError if an option of a group is out of range."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .._tensor import Tensor
 from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer, regularized
+from .optimizer import Execution, Optimizer, regularized
 
 
 @update("param", "total")
@@ -48,9 +48,11 @@ class Adagrad(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
-                 initial_accumulator_value: float = 0, eps: float = 1e-10, *, maximize: bool = False) -> None:
+                 initial_accumulator_value: float = 0, eps: float = 1e-10, *, maximize: bool = False,
+                 **execution: Unpack[Execution]) -> None:
         super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
-                                  "initial_accumulator_value": initial_accumulator_value, "maximize": maximize})
+                                  "initial_accumulator_value": initial_accumulator_value, "maximize": maximize},
+                         **execution)
         for group in self.param_groups:
             for p in group["params"]:
                 self.state[p]["step"] = 0

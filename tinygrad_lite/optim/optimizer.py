@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -29,18 +29,34 @@ NOT_NEGATIVE = {
 """The options that must not be negative, and what errors call them."""
 
 
+class Execution(TypedDict, total=False):
+    """How PyTorch is to compute a step.  Accepted for its scripts, without effect: there is one way here."""
+
+    foreach: bool | None
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+
+
 class Optimizer:
     """The base of all optimizers; a subclass defines `update_group`, or the whole of `step`.
 
     Args:
         params: Tensors that require grad, or dicts `{"params": Tensors, option: value, ...}`, one per group.
         defaults: the options of groups that do not set them.
+        execution: `foreach`, `fused` and `capturable`, by which PyTorch chooses how it computes a step.  All optimizers
+            accept them for its scripts, without effect.  So is `differentiable=False`.
 
-    Raises TypeError for what is no Tensor, ValueError for no parameters, a computed tensor, one that is in two groups,
-    or an option out of range.
+    Raises TypeError for what is no Tensor, ValueError for no parameters, a computed tensor, one that is in two groups
+    or twice in one, or an option out of range; NotImplementedError for `differentiable=True`.
     """
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any], **execution: Unpack[Execution]) -> None:
+        if unknown := execution.keys() - Execution.__annotations__.keys():
+            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {min(unknown)!r}")
+        if execution.get("differentiable"):
+            raise NotImplementedError(f"{type(self).__name__}: differentiable=True is not supported: a step is no part "
+                                      "of the graph. Compute new parameters from autograd.grad(..., create_graph=True)")
         if isinstance(params, Tensor):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, "
                             "but got Tensor")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .._tensor import Tensor
 from ..graph import Array
 from ..operation import update
-from .optimizer import Optimizer, regularized
+from .optimizer import Execution, Optimizer, regularized
 
 
 @update("param", "square", "mean", "buffer")
@@ -59,9 +59,10 @@ class RMSprop(Optimizer):
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
                  weight_decay: float = 0, momentum: float = 0, centered: bool = False, *,
-                 maximize: bool = False) -> None:
+                 maximize: bool = False,
+                 **execution: Unpack[Execution]) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-                                  "weight_decay": weight_decay, "maximize": maximize})
+                                  "weight_decay": weight_decay, "maximize": maximize}, **execution)
 
     def update_group(self, i: int, gradients: list[tuple[Tensor, Array]]) -> None:
         """See the equations of the class."""

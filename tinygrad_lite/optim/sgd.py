@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from .._tensor import Tensor
 from ..graph import Array, live
 from ..operation import update
-from .optimizer import Optimizer, regularized
+from .optimizer import Execution, Optimizer, regularized
 
 
 @update("param", "buffer")
@@ -61,9 +61,10 @@ class SGD(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
-                 weight_decay: float = 0, nesterov: bool = False, *, maximize: bool = False) -> None:
+                 weight_decay: float = 0, nesterov: bool = False, *, maximize: bool = False,
+                 **execution: Unpack[Execution]) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                                  "nesterov": nesterov, "maximize": maximize})
+                                  "nesterov": nesterov, "maximize": maximize}, **execution)
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Raise ValueError if an option of a group is out of range."""
