@@ -255,3 +255,18 @@ def test_replays_have_the_same_bits(function: Callable[[Any], Any]) -> None:
     for _ in range(6):
         for values in x:
             np.testing.assert_array_equal(captured(values, w).numpy(), step(values, w).numpy())
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_the_determinant_of_what_is_not_finite_comes_back(value: float) -> None:
+    """LAPACK's singular values of such a matrix may take for ever."""
+    x = np.random.default_rng(0).standard_normal((3, 4, 4)).astype("float32")
+    x[1, 2] = value
+    A = tg.tensor(x, requires_grad=True)
+    y = tg.linalg.det(A)
+    (g,) = tg.autograd.grad(y.sum(), A, create_graph=True)
+    g.sum().backward()
+    assert A.grad is not None
+    for found in (y, g, A.grad):
+        assert np.isfinite(found.detach().numpy()[[0, 2]]).all()
+        assert not np.isfinite(found.detach().numpy()[1]).any()

@@ -13,9 +13,13 @@ from .linalg import matmul
 from .reduce import in_float32, widened
 from .shape import reshape, transpose, tril
 
+in_silence = np.errstate(all="ignore")
+"""Decorator: `np.linalg` warns in its own name, which the filter of `backend.py` does not know as ours."""
+
 
 @op(tex=r"{A}^{{-1}}", promotion="float")
 @in_float32
+@in_silence
 def inv(A: Array, regular: bool = True) -> Array:
     """The inverse X of square matrices: A X = X A = 1.
 
@@ -29,12 +33,11 @@ def inv(A: Array, regular: bool = True) -> Array:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    with np.errstate(all="ignore"):  # NumPy would warn in its own name
-        if regular:
-            return np.linalg.inv(A)
-        singular = np.linalg.det(A)[..., None, None] == 0
-        inverse = np.linalg.inv(np.where(singular, on_diagonal(A), A))
-        return np.where(singular, cofactors_by_svd(A).swapaxes(-1, -2) / 0.0, inverse) if singular.any() else inverse
+    if regular:
+        return np.linalg.inv(A)
+    singular = np.linalg.det(A)[..., None, None] == 0
+    inverse = np.linalg.inv(np.where(singular, on_diagonal(A), A))
+    return np.where(singular, cofactors_by_svd(A).swapaxes(-1, -2) / 0.0, inverse) if singular.any() else inverse
 
 
 @inv.vjp("A")
@@ -45,14 +48,14 @@ def _(g, y):
 
 @op(tex=r"{A}^{{-1}} {B}", promotion="float")
 @in_float32
+@in_silence
 def solve_matrix(A: Array, B: Array) -> Array:
     """The X with A X = B, for square A and matrices B; batches are broadcast.
 
     Shapes: A (..., n, n), B (..., n, k); result (..., n, k).
     Raises LinAlgError (a ValueError) for a singular matrix, ValueError for shapes that do not fit.
     """
-    with np.errstate(all="ignore"):  # NumPy would warn in its own name
-        return np.linalg.solve(A, B.astype(A.dtype, copy=False))
+    return np.linalg.solve(A, B.astype(A.dtype, copy=False))
 
 
 @solve_matrix.vjp("A")
@@ -67,14 +70,14 @@ def _(g, A):
 
 @op(tex=r"\det {A}", promotion="float")
 @in_float32
+@in_silence
 def det(A: Array) -> Array:
     """The determinant of square matrices: the sum, over the permutations s, of sign(s) a_0s(0) a_1s(1) ...
 
     Shapes: (..., n, n); result (...).
     Raises LinAlgError (a ValueError) for a matrix that is not square.
     """
-    with np.errstate(all="ignore"):  # NumPy would warn in its own name
-        return np.linalg.det(A)
+    return np.linalg.det(A)
 
 
 @det.vjp("A")
@@ -84,6 +87,7 @@ def _(g, A, y):
 
 @op(tex=r"\operatorname{{cof}}({A})", promotion="float")
 @in_float32
+@in_silence
 def cofactors(A: Array) -> Array:
     """The cofactors of square matrices, the gradient of the determinant: y_ij = (-1) ** (i + j) times the determinant
     of A without row i and column j; also where A is singular.
@@ -106,9 +110,10 @@ def _(A):
 
 
 @cofactors.vjp("A", raw=True)
+@in_silence
 def _(g, A):
     """With A = U S V^T cof(A) = det(UV) U cof(S) V^T, and S, which is diagonal, has simple derivatives."""
-    U, s, Vt = np.linalg.svd(widened(A))
+    U, s, Vt = singular_values(widened(A))
     turned = np.matmul(np.matmul(U.swapaxes(-1, -2), g), Vt.swapaxes(-1, -2))
     one = on_diagonal(A)
     others = np.prod(np.where(one[:, None] | one, 1, s[..., None, None, :]), -1)  # all but two
@@ -119,9 +124,16 @@ def _(g, A):
 
 def cofactors_by_svd(A):
     """The cofactors without a division: from the singular values, and the products of all but one of them."""
-    U, s, Vt = np.linalg.svd(A)
+    U, s, Vt = singular_values(A)
     others = np.prod(np.where(on_diagonal(A), 1, s[..., None, :]), -1)
     return orientation(U, Vt) * np.matmul(U * others[..., None, :], Vt)
+
+
+def singular_values(A):
+    """U, s and V^T with A = U diag(s) V^T; nan for a matrix with nan or infinity, where LAPACK may never come back."""
+    finite = np.isfinite(A).all((-1, -2), keepdims=True)
+    U, s, Vt = np.linalg.svd(np.where(finite, A, 0))
+    return U, np.where(finite[..., 0], s, np.nan), Vt
 
 
 def on_diagonal(A):
@@ -137,14 +149,14 @@ def orientation(U, Vt):
 
 @op(tex=r"\log |\det {A}|", promotion="float")
 @in_float32
+@in_silence
 def logabsdet(A: Array) -> Array:
     """log |det A|, the logarithm of the absolute value of the determinant, without overflow of the determinant itself.
 
     Shapes: (..., n, n); result (...).
     Raises LinAlgError (a ValueError) for a matrix that is not square.
     """
-    with np.errstate(all="ignore"):  # NumPy would warn in its own name
-        return np.linalg.slogdet(A)[1]
+    return np.linalg.slogdet(A)[1]
 
 
 @logabsdet.vjp("A")
@@ -154,13 +166,13 @@ def _(g, A):
 
 @op(tex=r"\operatorname{{sign}} \det {A}", promotion="float")
 @in_float32
+@in_silence
 def sign_of_det(A: Array) -> Array:
     """sign(det A), the sign of the determinant: 1, -1, or 0.
 
     Shapes: (..., n, n); result (...).
     """
-    with np.errstate(all="ignore"):  # NumPy would warn in its own name
-        return np.linalg.slogdet(A)[0]
+    return np.linalg.slogdet(A)[0]
 
 
 @sign_of_det.vjp("A")
@@ -170,6 +182,7 @@ def _(g, A):
 
 @op(tex=r"\operatorname{{chol}}({A})", promotion="float")
 @in_float32
+@in_silence
 def cholesky_factor(A: Array) -> Array:
     """The lower triangular L with L L^T = A, for positive definite A of which only the lower triangle is read.
 
