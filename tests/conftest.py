@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 # No deadlines and no complaints about slow examples: a busy machine is not a wrong gradient.
 settings.register_profile("default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None, print_blob=True)
-settings.register_profile("fuzz", settings.get_profile("default"), max_examples=10_000)
+settings.register_profile("fuzz", settings.get_profile("default"),
+                          max_examples=int(os.environ.get("FUZZ_EXAMPLES", "10000")))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 
