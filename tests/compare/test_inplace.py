@@ -339,4 +339,5 @@ class Programs(RuleBasedStateMachine):
 
 
 TestPrograms = Programs.TestCase
-TestPrograms.settings = settings(max_examples=300, stateful_step_count=25, phases=set(Phase) - {Phase.explain})
+TestPrograms.settings = settings(max_examples=max(300, settings().max_examples), stateful_step_count=25,
+                                 phases=set(Phase) - {Phase.explain})
