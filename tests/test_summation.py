@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import tinygrad_lite as tg
 from tests.devices import STRICT
 from tinygrad_lite import backend, nn
+from tinygrad_lite.ops.normalization import sum_of_products
 from tinygrad_lite.summation import total
 
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
@@ -159,6 +160,7 @@ LONG: dict[str, tuple[Callable[[], Any], float]] = {
     "short columns": (lambda: ones(512, 2).sum(0), TENTH * 512),
     "short columns, turned": (lambda: ones(500, 2).T.sum(1), TENTH * 500),
     "short columns, more axes": (lambda: ones(32, 16, 2).sum((0, 1)), TENTH * 512),
+    "short columns of several axes": (lambda: ones(54, 9, 2).permute(1, 0, 2).sum((0, 1)), TENTH * 486),
     "long window": (lambda: nn.functional.avg_pool1d(ones(2, 30_000), 30_000, padding=6), TENTH * 0.9998),
     "long windows": (lambda: nn.functional.avg_pool1d(ones(1, 2, 30_000), 9000, 7000), TENTH),
     "adaptive pool": (lambda: nn.functional.adaptive_avg_pool2d(ones(2, 1000, 1000), 1), TENTH),
@@ -196,6 +198,14 @@ def test_statistics_of_a_batch(layout: str) -> None:
     nn.functional.batch_norm(x, mean, var, training=True, momentum=1.0)
     np.testing.assert_allclose(mean.numpy(), exact.mean(0), rtol=1e-6)
     np.testing.assert_allclose(var.numpy(), exact.var(0, ddof=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(124, 1, 140), (124, 3, 140), (300, 3), (3, 5000), (5000,), (128, 2, 16, 16)])
+def test_sum_of_products(shape: tuple[int, ...]) -> None:
+    axes = tuple(i for i in range(len(shape)) if i != 1 or len(shape) == 2) if shape != (300, 3) else (0,)
+    found = sum_of_products(np.full(shape, 0.3, "float32"), np.ones(shape, "float32"), axes)
+    count = prod(shape[i] for i in axes)
+    np.testing.assert_allclose(found, np.full(found.shape, float(np.float32(0.3)) * count), rtol=2e-6)
 
 
 def signs(*shape: int) -> Any:

@@ -38,9 +38,11 @@ def total(input: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     if size <= SHORT:
         return add_reduce(input, axis, None, None, keepdims)
     in_order = input.flags.c_contiguous
-    if size <= SHORT * input.shape[-1] if in_order and size <= MIDDLE else size <= SMALL and max(input.shape) <= SHORT:
-        return add_reduce(input, axis, None, None, keepdims)
-    if input.dtype.kind != "f" or isinstance(input, backend.device_arrays()):  # the device's own sums are made of blocks
+    if in_order:
+        few = size <= MIDDLE and size <= SHORT * input.shape[-1]
+    else:  # NumPy makes one column of several axes
+        few = size <= SMALL and max(input.shape) <= SHORT and (axis.__class__ is not tuple or len(axis) == 1)
+    if few or input.dtype.kind != "f" or isinstance(input, backend.device_arrays()):  # a device's sums are in blocks
         return add_reduce(input, axis, None, None, keepdims)
     if in_order and axis.__class__ is int and axis == 0 and input.ndim == 2 and not keepdims:  # as for each bias
         return _columns(input, 0) if size > SMALL else add_reduce(input.T.copy(), 1)  # in pairs, a third of the time

@@ -32,15 +32,15 @@ def plan(shape: tuple[int, ...], dim: tuple[int, ...], factors: int) -> Plan:
     """The plan for the product of so many factors of a shape."""
     ndim = len(shape)
     axes = tuple(d % ndim for d in dim)
-    kept = [i for i in range(ndim) if i not in axes]
-    outer = tuple(a for a in axes if kept and a < kept[-1])
-    n = math.prod(shape[a] for a in axes if a not in outer)
+    last = max((i for i in range(ndim) if i not in axes and shape[i] != 1), default=-1)  # einsum joins what is beside 1
+    outer = tuple(a for a in axes if a < last)
+    n = math.prod(shape[last + 1 :])
     equation, lines = None, None
     if math.prod(shape[a] for a in outer) <= SHORT and n <= ROW // 4:
         letters = "abcdefghijklmnopqrstuvwxyz"[:ndim]
-        equation = f"{','.join([letters] * factors)}->{''.join(letters[i] for i in kept)}"
+        equation = f"{','.join([letters] * factors)}->{''.join(c for i, c in enumerate(letters) if i not in axes)}"
     elif len(outer) < len(axes):  # too many to be added one after the other
-        lines = (*shape[: kept[-1] + 1 if kept else 0], n)
+        lines = (*shape[: last + 1], n)
     return Plan(axes, outer, equation, lines, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
