@@ -141,11 +141,16 @@ def to_host(array: Any) -> np.ndarray[Any, Any]:
     return transfer(array, numpy)  # type: ignore[no-any-return]
 
 
+CHUNK = 1 << 13
+"""In chunks of so many values, and of 32 for each place, `np.add.at` takes a tenth more time than for all at once."""
+
+
 def scatter_add(target: Any, key: Any, values: Any) -> None:
     """target[key] += values, where repeated indices add up; `key` is a tuple.
 
     NumPy is 5 times as fast, with the same bits, where it adds to a vector at a vector of places.  So places are
-    numbered, unless there are few of them in a large target.
+    numbered, unless there are few of them in a large target.  Floating values that fall on few places are added up in
+    chunks, and then the sums of the chunks: of a million in one place float32 would lose 1 %.
     """
     module = of(target).module
     if module is np and target.ndim > 1 and target.flags.c_contiguous:
@@ -158,8 +163,18 @@ def scatter_add(target: Any, key: Any, values: Any) -> None:
             places = np.arange(target.size).reshape(target.shape)[key]
             values = np.broadcast_to(values, places.shape)
         if places is not None:
-            target, key, values = target.reshape(-1), places.reshape(-1), values.reshape(-1)
-    module.add.at(target, key, values)
+            target, key, values = target.reshape(-1), (places.reshape(-1),), values.reshape(-1)
+    chunk = max(CHUNK, 32 * target.size)
+    vector = values.size >= 2 * chunk and target.ndim == 1 and len(key) == 1
+    if vector and module is np and target.dtype.kind == "f" and getattr(key[0], "shape", None) == values.shape:
+        places, values = key[0].reshape(-1), values.reshape(-1)
+        sums = np.empty_like(target)
+        for start in range(0, values.size, chunk):
+            sums.fill(-0.0)  # -0.0 + x is x, also for -0.0
+            np.add.at(sums, places[start : start + chunk], values[start : start + chunk])
+            target += sums
+    else:
+        module.add.at(target, key, values)
 
 
 def where(condition: Any, input: Any, other: Any) -> Any:

@@ -77,7 +77,8 @@ def _truth(found: Array, input: Array) -> Any:
 def cumprod(input: Array, dim: int, *, dtype: Any = None) -> Any:
     """The products of the elements up to each one along `dim`; integers and bool give int64.
 
-    Products of 1, 2, 4, ... neighbours: so there is no division, and gradients are right where elements are 0.
+    float32 and float16 are multiplied in float64 and rounded once.  Products of 1, 2, 4, ... neighbours: so there is
+    no division, and gradients are right where elements are 0.
 
     >>> import tinygrad_lite as tg
     >>> tg.cumprod(tg.tensor([2.0, 3.0, 4.0]), dim=0)
@@ -87,13 +88,15 @@ def cumprod(input: Array, dim: int, *, dtype: Any = None) -> Any:
         input = ops.to_dtype(input, np.dtype(dtype or np.int64))
     if not input.shape:
         return ops.sum(input, dim)  # of the one element
-    n, step = input.shape[dim], 1
+    given, n, step = input.dtype, input.shape[dim], 1
+    if n > 1 and given.kind == "f" and given != dtypes.float64:
+        input = ops.to_dtype(input, dtypes.float64)
     while step < n:
         first, others, behind = (ops.getitem(input, along(dim, part)) for part in
                                  (slice(step), slice(step, n), slice(n - step)))
         input = ops.cat([first, ops.mul(others, behind)], dim)
         step *= 2
-    return input if step > 1 else ops.clone(input)
+    return ops.clone(input) if step == 1 else input if input.dtype == given else ops.to_dtype(input, given)
 
 
 # --- variance and norm ------------------------------------------------------------------------------------------------

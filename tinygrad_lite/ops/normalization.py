@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import dtypes
 from ..graph import Array
 from ..operation import op
-from ..summation import SHORT, total
+from ..summation import ROW, SHORT, rows, total
 from .functions import sqrt
 from .reduce import count_of, in_float32, mean, sum, widened
+
+
+class Plan(NamedTuple):
+    """How an array in C order is summed: by the einsum `equation`, or as `lines` and then over `outer`, or neither."""
+
+    axes: tuple[int, ...]
+    outer: tuple[int, ...]
+    equation: str | None
+    lines: tuple[int, ...] | None
+    shape: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=1024)
+def plan(shape: tuple[int, ...], dim: tuple[int, ...], factors: int) -> Plan:
+    """The plan for the product of so many factors of a shape."""
+    ndim = len(shape)
+    axes = tuple(d % ndim for d in dim)
+    last = max((i for i in range(ndim) if i not in axes and shape[i] != 1), default=-1)  # einsum joins what is beside 1
+    outer = tuple(a for a in axes if a < last)
+    n = math.prod(shape[last + 1 :])
+    equation, lines = None, None
+    if math.prod(shape[a] for a in outer) <= SHORT and n <= ROW // 4:
+        letters = "abcdefghijklmnopqrstuvwxyz"[:ndim]
+        equation = f"{','.join([letters] * factors)}->{''.join(c for i, c in enumerate(letters) if i not in axes)}"
+    elif len(outer) < len(axes):  # too many to be added one after the other
+        lines = (*shape[: last + 1], n)
+    return Plan(axes, outer, equation, lines, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
 def summed(input, other, dim):
@@ -19,17 +49,15 @@ def summed(input, other, dim):
 
     Three times as fast as `np.sum` along the last axis, and nothing is put into memory for the product.
     """
-    axes = tuple([d % input.ndim for d in dim])
-    if other is None:
-        return total(input, axes, keepdims=True)
-    kept = [i for i in range(input.ndim) if i not in axes]
-    outer = tuple([a for a in axes if kept and a < kept[-1]])
-    if count_of(input.shape, outer) > SHORT and outer:  # too many to be added one after the other
-        inner = [a for a in axes if a not in outer]
-        return total(summed(input, other, inner) if inner else input * other, outer, keepdims=True)
-    letters = "abcdefghijklmnopqrstuvwxyz"[: input.ndim]
-    found = np.einsum(f"{letters},{letters}->{''.join(letters[i] for i in kept)}", input, other)
-    return found.reshape([1 if i in axes else n for i, n in enumerate(input.shape)])
+    factors = (input,) if other is None else (input, other)
+    axes, outer, equation, lines, shape = plan(input.shape, tuple(dim), len(factors))
+    if input.flags.c_contiguous and (other is None or other.flags.c_contiguous):
+        if equation:
+            return np.einsum(equation, *factors).reshape(shape)
+        if lines:
+            found = rows(*[x.reshape(lines) for x in factors])
+            return (total(found, outer) if outer else found).reshape(shape)
+    return total(input if other is None else input * other, axes, keepdims=True)
 
 
 @op(promotion="none")

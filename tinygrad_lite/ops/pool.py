@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph import Array
 from ..operation import op
+from ..summation import SHORT, total
 from .convolution import taps
 from .elementwise import kept
 from .reduce import in_float32
@@ -122,6 +123,12 @@ def sum_pool(input: Array, dim: int, kernel_size: int, size: int, stride: int, p
     Shapes: input (..., n, ...); result (..., size, ...).
     """
     y = np.zeros(resized(input.shape, dim, size), input.dtype, like=input)
+    if kernel_size > max(SHORT, size):  # fewer windows than places in one
+        for p in range(size):
+            start = p * stride - padding
+            part = slice(max(start, 0), max(start + kernel_size, 0))
+            y[along(dim, p)] = total(input[along(dim, part)], dim)
+        return y
     for windows, places in taps(input.shape[dim], kernel_size, size, stride, padding, 1):
         y[along(dim, windows)] += input[along(dim, places)]
     return y
