@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinygrad_lite import backend
+from tinygrad_lite.engine import backend
 
 # The number of threads is read when NumPy or PyTorch is imported: a process that has them in its environment from the
 # start is the only one that can be trusted.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .._tensor import Tensor
 from ..creation import as_tensor
-from ..dtypes import get_default_dtype, promote_types
+from ..engine.dtypes import get_default_dtype, promote_types
 from ..ops import cat
 from ..random import Generator, default_generator
 

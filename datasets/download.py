@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ..extras import require
+from ..engine.extras import require
 
 ROUNDS: Final = 3
 """How often all the addresses of a file are tried."""

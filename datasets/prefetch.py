@@ -7,7 +7,7 @@ from contextvars import copy_context
 from itertools import islice
 from typing import Any, TypeVar
 
-from ..graph import is_grad_enabled, switch_grad
+from ..engine.graph import is_grad_enabled, switch_grad
 
 Task = TypeVar("Task")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tinygrad_lite as tg
 from tinygrad_lite import datasets, nn, optim, testing
-from tinygrad_lite.operation import REGISTRY, Op
+from tinygrad_lite.engine.operation import REGISTRY, Op
 from tinygrad_lite.optim import lr_scheduler
 
 FOLDER = Path(__file__).parent / "reference"

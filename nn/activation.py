@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import ops
 from .._tensor import Tensor
+from ..compositions.inplace import write_if
 from ..creation import full
-from ..inplace import write_if
 from ..ops.loss import one_hot_along
 from ..random import Generator, draw
 from .module import FunctionModule, Module, Parameter

@@ -8,7 +8,7 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from itertools import chain
 from typing import Any, Self, overload
 
-from .. import graph
+from ..engine import graph
 from .module import Module, Parameter
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .._tensor import Tensor
-from ..inplace import write_if
+from ..compositions.inplace import write_if
 from ..random import Generator, draw
 from .module import Module
 

@@ -6,11 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import dtypes, graph, ops
+from .. import ops
 from ..autograd import no_grad
 from ..creation import as_tensor, empty
-from ..graph import Array
-from ..operation import update
+from ..engine import dtypes, graph
+from ..engine.graph import Array
+from ..engine.operation import update
 from ..ops.loss import one_hot_along
 from ..random import Generator
 from . import init

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from .. import graph
 from .._tensor import Tensor
 from ..custom import Function
+from ..engine import graph
 
 Kind: TypeAlias = Literal["forward_pre", "forward", "backward_pre", "backward"]
 

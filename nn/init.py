@@ -19,9 +19,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import backend
 from .._tensor import Tensor
 from ..autograd import no_grad
+from ..engine import backend
 from ..ops import where
 from ..random import Generator, draw
 

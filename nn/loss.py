@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import check_floating
+from ..engine.dtypes import check_floating
 from ..ops.loss import check_reduction, class_dim, one_hot_along, reduced
 from ..ops.reduce import narrowed, widened
 from .activation import logsigmoid

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from .. import backend, graph
 from .._tensor import RemovableHandle, Tensor
 from ..autograd import no_grad
 from ..creation import as_tensor, empty
-from ..graph import state_changed
+from ..engine import backend, graph
+from ..engine.graph import state_changed
 from ..optim.optimizer import clear_gradients
 from . import hooks
 from .hooks import Hook

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, ops
+from .. import ops
 from ..compositions import norm
 from ..creation import ones, zeros
-from ..graph import Array, live
-from ..operation import update
+from ..engine import dtypes
+from ..engine.graph import Array, live
+from ..engine.operation import update
 from ..ops.reduce import narrowed, widened
 from . import init
 from .module import FunctionModule, Module, Parameter

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .. import dtypes, ops
+from .. import ops
 from ..creation import arange, tensor
-from ..dtypes import check_floating
+from ..engine import dtypes
+from ..engine.dtypes import check_floating
 from ..ops.reduce import narrowed, widened
 from ..ops.shape import along
 from .convolution import Size, batched, sizes

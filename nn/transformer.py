@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import backend, dtypes
 from .._tensor import Tensor
+from ..engine import backend, dtypes
 from ..random import Generator
 from . import init
 from .activation import gelu, relu

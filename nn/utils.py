@@ -14,8 +14,8 @@ from .. import ops
 from .._tensor import Tensor
 from ..autograd import no_grad
 from ..creation import tensor
-from ..graph import Array
-from ..operation import update
+from ..engine.graph import Array
+from ..engine.operation import update
 
 __all__ = [
     "clip_grad_norm_",

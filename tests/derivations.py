@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES as OTHERS
-from tinygrad_lite import backend
+from tinygrad_lite.engine import backend
 
 DEVICES = [backend.numpy, *OTHERS]
 """NumPy, the strict stand-in for CuPy, and CuPy where there is a GPU."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tests import strict_cupy
-from tinygrad_lite import backend
+from tinygrad_lite.engine import backend
 
 STRICT = backend.register("strict", strict_cupy)
 DEVICES = [STRICT, backend.named("cuda")] if backend.cuda_is_available() else [STRICT]

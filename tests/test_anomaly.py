@@ -8,8 +8,8 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import DEVICES, place
 from tinygrad_lite.autograd import Function, detect_anomaly
-from tinygrad_lite.backend import Backend
-from tinygrad_lite.graph import mode
+from tinygrad_lite.engine.backend import Backend
+from tinygrad_lite.engine.graph import mode
 
 NAN = float("nan")
 

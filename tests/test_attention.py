@@ -11,7 +11,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import DEVICES
 from tinygrad_lite import nn
-from tinygrad_lite.backend import Backend, to_host
+from tinygrad_lite.engine.backend import Backend, to_host
 
 F = nn.functional
 

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES
-from tinygrad_lite import graph, nn
-from tinygrad_lite.backend import Backend, to_host
-from tinygrad_lite.graph import Array, live
-from tinygrad_lite.operation import update
-from tinygrad_lite.replay import capture
+from tinygrad_lite import nn
+from tinygrad_lite.engine import graph
+from tinygrad_lite.engine.backend import Backend, to_host
+from tinygrad_lite.engine.graph import Array, live
+from tinygrad_lite.engine.operation import update
+from tinygrad_lite.replay.replay import capture
 
 ACTIVATIONS: list[Callable[[], nn.Module]] = [nn.ReLU, nn.Tanh, nn.Sigmoid]
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import tinygrad_lite as tg
 from tests.devices import DEVICES, place
 from tinygrad_lite import nn, ops
-from tinygrad_lite.backend import Backend
-from tinygrad_lite.explanation import symbols_of
+from tinygrad_lite.engine.backend import Backend
+from tinygrad_lite.explanation.explanation import symbols_of
 from tinygrad_lite.testing import GradientReport, compare_gradients
 
 Arrays = dict[str, Any]

@@ -11,7 +11,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES
-from tinygrad_lite import backend, nn
+from tinygrad_lite import nn
+from tinygrad_lite.engine import backend
 from tinygrad_lite.nn import functional as F
 
 RNG = np.random.default_rng(0)

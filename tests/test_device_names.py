@@ -10,7 +10,7 @@ import re
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite import backend
+from tinygrad_lite.engine import backend
 
 
 def test_a_device_is_its_name() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import datasets, nn, optim, testing
-from tinygrad_lite.operation import REGISTRY
+from tinygrad_lite.engine.operation import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -22,7 +22,7 @@ from benchmarks.documents import wang
 from benchmarks.documents.report import Report, agreement, largest_difference, spread
 from tests.derivations import DEVICES, assert_same, seeds
 from tests.devices import STRICT
-from tinygrad_lite.backend import Backend
+from tinygrad_lite.engine.backend import Backend
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[[Report], int]

@@ -18,8 +18,8 @@ from benchmarks import timing
 from benchmarks.documents import hai
 from benchmarks.documents.report import Images, Report
 from tests.derivations import DEVICES, assert_same, seeds
-from tinygrad_lite.backend import Backend
 from tinygrad_lite.datasets import MNIST
+from tinygrad_lite.engine.backend import Backend
 from tinygrad_lite.testing import compare_gradients
 
 ROOT = Path(__file__).parents[1]

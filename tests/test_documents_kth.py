@@ -16,7 +16,7 @@ import tinygrad_lite as tg
 from benchmarks.documents.kth import cifar10, equations, experiments, training
 from benchmarks.documents.report import Images, Report
 from tests.derivations import DEVICES, assert_same, seeds
-from tinygrad_lite.backend import Backend
+from tinygrad_lite.engine.backend import Backend
 from tinygrad_lite.testing import compare_gradients
 
 ROOT = Path(__file__).parents[1]

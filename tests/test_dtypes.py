@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES, STRICT
-from tinygrad_lite import backend, dtypes
+from tinygrad_lite.engine import backend, dtypes
 from tinygrad_lite.nn import functional as F
 
 SHORT = {"b": "bool", "u8": "uint8", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "f16": "float16",

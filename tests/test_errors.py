@@ -13,7 +13,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import STRICT
 from tinygrad_lite import autograd, ops
-from tinygrad_lite.graph import Array, Observer
+from tinygrad_lite.engine.graph import Array, Observer
 
 from_numpy: Callable[[Any], Any] = tg.from_numpy
 

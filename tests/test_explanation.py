@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tests.networks import Network, networks
-from tinygrad_lite import expression, ops
-from tinygrad_lite.explanation import Explanation, explain
-from tinygrad_lite.expression import Algebra, evaluate, parts_of
-from tinygrad_lite.graph import Array
-from tinygrad_lite.notation import symbol, to_mathml, to_unicode
+from tinygrad_lite import ops
+from tinygrad_lite.engine.graph import Array
+from tinygrad_lite.explanation import expression
+from tinygrad_lite.explanation.explanation import Explanation, explain
+from tinygrad_lite.explanation.expression import Algebra, evaluate, parts_of
+from tinygrad_lite.explanation.notation import symbol, to_mathml, to_unicode
 from tinygrad_lite.program import record
 
 NOISE = re.compile(r"(?<![\w.)])1 [⊙(a-zA-ZΣ∂]|⊙ 1\b(?! −)|/1\b(?!\d)|ᵀᵀ|ᵀ\)ᵀ|−−|− −|−\(−"

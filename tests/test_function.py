@@ -10,7 +10,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import DEVICES, place
 from tinygrad_lite.autograd import Function, grad, once_differentiable
-from tinygrad_lite.backend import Backend
+from tinygrad_lite.engine.backend import Backend
 
 
 class Cube(Function):

@@ -30,7 +30,8 @@ from tests.function_cases import (
     run,
     strided,
 )
-from tinygrad_lite import backend, nn
+from tinygrad_lite import nn
+from tinygrad_lite.engine import backend
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's advice, which some lines ignore
 each_smooth_line = pytest.mark.parametrize("line", lines("smooth").values(), ids=lines("smooth").keys())

@@ -18,10 +18,10 @@ from hypothesis import given
 
 import tinygrad_lite as tg
 from tests.devices import STRICT
-from tinygrad_lite import graph
 from tinygrad_lite.autograd import grad, observing
-from tinygrad_lite.graph import Array
-from tinygrad_lite.operation import Op
+from tinygrad_lite.engine import graph
+from tinygrad_lite.engine.graph import Array
+from tinygrad_lite.engine.operation import Op
 
 
 def leaf(*values: float) -> tg.Tensor:

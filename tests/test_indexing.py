@@ -13,7 +13,7 @@ import tinygrad_lite as tg
 from tests.devices import DEVICES, place
 from tests.op_cases import Maker
 from tests.op_cases.indexing import array_key, basic_key, filled
-from tinygrad_lite import backend
+from tinygrad_lite.engine import backend
 
 ALL = [backend.numpy, *DEVICES]
 

@@ -17,7 +17,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES
-from tinygrad_lite import Tensor, backend
+from tinygrad_lite import Tensor
+from tinygrad_lite.engine import backend
 
 ON = pytest.mark.parametrize("device", [backend.numpy, *DEVICES], ids=lambda d: d.device)
 OVERWRITTEN = "modified by an inplace operation"

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES
-from tinygrad_lite.backend import to_host
+from tinygrad_lite.engine.backend import to_host
 
 N = 2**13
 """From here on arrays are large."""

@@ -19,7 +19,8 @@ from tests.devices import DEVICES
 from tests.function_cases import derivatives, operands, scalar_of, strided
 from tests.module_cases import MODULES, OPTIMIZERS, SCHEDULES, WITHOUT_CASE, lines
 from tests.test_functions import HERE, assert_same, fetched, flat, library
-from tinygrad_lite import backend, nn, optim, random
+from tinygrad_lite import nn, optim, random
+from tinygrad_lite.engine import backend
 from tinygrad_lite.optim import lr_scheduler
 
 each_module = pytest.mark.parametrize("line", lines(MODULES))

@@ -16,7 +16,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES
-from tinygrad_lite import backend, graph, nn
+from tinygrad_lite import nn
+from tinygrad_lite.engine import backend, graph
 from tinygrad_lite.nn import functional as F
 from tinygrad_lite.nn import init
 

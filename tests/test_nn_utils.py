@@ -10,7 +10,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES, LAYOUTS, place
-from tinygrad_lite import backend, nn
+from tinygrad_lite import nn
+from tinygrad_lite.engine import backend
 from tinygrad_lite.nn.utils import (
     clip_grad_norm_,
     clip_grad_value_,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tests.test_source import check
-from tinygrad_lite import backend, nn, ops
-from tinygrad_lite.explanation import symbols_of
+from tinygrad_lite import nn, ops
+from tinygrad_lite.engine import backend
+from tinygrad_lite.explanation.explanation import symbols_of
 
 
 def normal(*shape: int, seed: int = 0) -> tg.Tensor:

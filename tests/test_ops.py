@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, assume, given, settings
 import tinygrad_lite as tg
 from tests.devices import DEVICES, LAYOUTS, place
 from tests.op_cases import CASES, WITHOUT_CASE, Arguments, Maker
-from tinygrad_lite import backend
-from tinygrad_lite.operation import REGISTRY, Op
+from tinygrad_lite.engine import backend
+from tinygrad_lite.engine.operation import REGISTRY, Op
 
 DIFFERENTIABLE = [name for name in CASES if REGISTRY[name].op.vjps]
 SEVERAL = [name for name in DIFFERENTIABLE if {*REGISTRY[name].op.vjps} > {"input"} or name in ("cat", "contract")]

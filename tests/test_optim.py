@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import tinygrad_lite as tg
 from tests.devices import DEVICES
-from tinygrad_lite import backend, graph
+from tinygrad_lite.engine import backend, graph
 from tinygrad_lite.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
 Array = NDArray[Any]

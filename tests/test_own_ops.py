@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import ops
-from tinygrad_lite.operation import REGISTRY
+from tinygrad_lite.engine.operation import REGISTRY
 
 Array = Any
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite import pictures
+from tinygrad_lite.app import pictures
 
 FILE = Path("unused.png")
 Draw = Callable[..., Any]

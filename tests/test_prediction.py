@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite import machine, prediction
-from tinygrad_lite.command_line import main
+from tinygrad_lite.app import machine, prediction
+from tinygrad_lite.app.command_line import main
+from tinygrad_lite.app.machine import Machine, advice
+from tinygrad_lite.app.prediction import predict, read
 from tinygrad_lite.datasets import Digits
-from tinygrad_lite.machine import Machine, advice
-from tinygrad_lite.prediction import predict, read
 
 pillow = importlib.import_module("PIL.Image")
 

@@ -19,7 +19,7 @@ import tinygrad_lite as tg
 from tests.readers import CASES, Case, classified, randn
 from tests.test_source import run
 from tinygrad_lite import nn
-from tinygrad_lite.explanation import Explanation, symbols_of
+from tinygrad_lite.explanation.explanation import Explanation, symbols_of
 
 OPTIMIZERS: list[Any] = [
     lambda p: tg.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True), lambda p: tg.optim.Adam(p, lr=0.01),

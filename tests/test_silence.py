@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 import tinygrad_lite as tg
 from tests.op_cases import CASES
 from tests.test_ops import Evaluation, calls, flat, tracked
-from tinygrad_lite import backend
-from tinygrad_lite.operation import REGISTRY
+from tinygrad_lite.engine import backend
+from tinygrad_lite.engine.operation import REGISTRY
 
 
 @contextmanager

@@ -15,9 +15,9 @@ import tinygrad_lite as tg
 from tests.networks import Network, networks
 from tests.test_explanation import cube, two_layers
 from tinygrad_lite import nn
-from tinygrad_lite.explanation import explain
-from tinygrad_lite.graph import Array
-from tinygrad_lite.source import wrapped
+from tinygrad_lite.engine.graph import Array
+from tinygrad_lite.explanation.explanation import explain
+from tinygrad_lite.explanation.source import wrapped
 
 
 def run(code: str, **arrays: Any) -> tuple[Any, dict[str, Any]]:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tests.devices import STRICT
-from tinygrad_lite import backend, nn
+from tinygrad_lite import nn
+from tinygrad_lite.engine import backend
+from tinygrad_lite.engine.summation import total
 from tinygrad_lite.ops.normalization import sum_of_products
-from tinygrad_lite.summation import total
 
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
 

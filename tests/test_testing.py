@@ -8,7 +8,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import DEVICES, place
 from tinygrad_lite.autograd import Function
-from tinygrad_lite.backend import Backend
+from tinygrad_lite.engine.backend import Backend
 from tinygrad_lite.testing import GradcheckError, gradcheck, gradgradcheck
 
 

@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite import nn, runs, training
-from tinygrad_lite.command_line import main
-from tinygrad_lite.runs import Result, train
-from tinygrad_lite.training import PRESETS, Settings, Trainer
+from tinygrad_lite import nn
+from tinygrad_lite.app import runs, training
+from tinygrad_lite.app.command_line import main
+from tinygrad_lite.app.runs import Result, train
+from tinygrad_lite.app.training import PRESETS, Settings, Trainer
 
 SMALL = ["--model", "mlp", "--hidden", "16", "--epochs", "2", "--no-pictures"]
 

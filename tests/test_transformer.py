@@ -10,7 +10,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.devices import DEVICES
 from tinygrad_lite import nn
-from tinygrad_lite.backend import Backend, to_host
+from tinygrad_lite.engine.backend import Backend, to_host
 
 
 def normal(*shape: int, seed: int = 0) -> tg.Tensor:

@@ -17,7 +17,7 @@ from math import e, inf, nan, pi
 from . import autograd, cuda, linalg, nn, optim, testing
 from ._tensor import Tensor
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled, value_and_grad
-from .backend import cuda_is_available
+from .engine.backend import cuda_is_available
 from .compositions import (
     absolute, add, addcdiv, addcmul, addmm, addmv, addr, all, allclose, aminmax, any, arccos, arccosh, arcsin, arcsinh,
     arctan, arctan2, arctanh, argsort, atleast_1d, atleast_2d, atleast_3d, baddbmm, block_diag, bmm, broadcast_tensors,
@@ -38,20 +38,20 @@ from .creation import (
     ones, ones_like, rand, rand_like, randint, randint_like, randn, randn_like, randperm, tensor, tril_indices,
     triu_indices, zeros, zeros_like,
 )
-from .devices import device
-from .dtypes import (
+from .engine.devices import device
+from .engine.dtypes import (
     bool_ as bool, double, finfo, float16, float32, float64, float_ as float, get_default_dtype, half, iinfo, int8,
     int16, int32, int64, int_ as int, long, promote_types, set_default_dtype, short, uint8,
 )
-from .explanation import Explanation, explain
-from .graph import is_grad_enabled
+from .explanation.explanation import Explanation, explain
+from .engine.graph import is_grad_enabled
 from .linalg import slogdet
 from .nn.functional import (
     adaptive_avg_pool1d, avg_pool1d, celu, conv1d, conv2d, conv_transpose1d, conv_transpose2d, cosine_similarity,
     dropout, group_norm, hardshrink, layer_norm, max_pool1d, max_pool2d, pairwise_distance, pixel_shuffle,
     pixel_unshuffle, prelu, rms_norm, selu, threshold,
 )
-from .operation import op
+from .engine.operation import op
 from .ops import (
     abs, acos, acosh, amax, amin, argmax, argmin, argwhere, asin, asinh, atan, atan2, atanh, bincount, bitwise_and,
     bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, cat, ceil, clamp, clone, cos, cosh,
@@ -63,7 +63,7 @@ from .ops import (
 )
 from .program import Program, trace
 from .random import Generator, bernoulli, default_generator, get_rng_state, manual_seed, multinomial, set_rng_state
-from .replay import capture
+from .replay.replay import capture
 from .saving import load, save
 
 __version__ = "0.1.0"

@@ -12,13 +12,15 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from . import backend, compositions, devices, dtypes, graph, inplace, keys, ops, printing, random
-from .accumulation import accumulate
-from .call import complete
+from . import compositions, ops, printing, random
+from .compositions import inplace, keys
 from .compositions.shape import sizes_of
-from .graph import Leaf, Node, mode, state_changed
-from .views import View
-from .walk import deposit, gradient_of, own
+from .engine import backend, devices, dtypes, graph
+from .engine.accumulation import accumulate
+from .engine.call import complete
+from .engine.graph import Leaf, Node, mode, state_changed
+from .engine.views import View
+from .engine.walk import deposit, gradient_of, own
 
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
 _bool: TypeAlias = bool

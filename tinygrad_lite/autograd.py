@@ -10,15 +10,15 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from . import graph
 from ._tensor import Tensor
-from .accumulation import accumulate, first_gradient, node_of
-from .anomaly import Anomaly
 from .custom import Function as Function
 from .custom import FunctionCtx as FunctionCtx
 from .custom import once_differentiable as once_differentiable
-from .graph import Observer, mode, switch_grad
-from .walk import collect, expand, own, walk
+from .engine import graph
+from .engine.accumulation import accumulate, first_gradient, node_of
+from .engine.anomaly import Anomaly
+from .engine.graph import Observer, mode, switch_grad
+from .engine.walk import collect, expand, own, walk
 
 F = TypeVar("F", bound=Callable[..., Any])
 

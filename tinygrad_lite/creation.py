@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes, graph, ops
+from . import ops
 from ._tensor import Tensor
 from .compositions.shape import sizes_of
-from .graph import mode
+from .engine import backend, dtypes, graph
+from .engine.graph import mode
 from .random import Generator, draw, integers, permutation
 
 

@@ -8,8 +8,8 @@ True
 
 from __future__ import annotations
 
-from . import backend
-from .backend import cuda_is_available as is_available
+from .engine import backend
+from .engine.backend import cuda_is_available as is_available
 from .random import manual_seed
 
 __all__ = ["device_count", "is_available", "manual_seed", "manual_seed_all", "synchronize"]

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from . import graph
 from ._tensor import Tensor
-from .call import FREED, wrap
-from .graph import Array, Node, is_grad_enabled, mode, switch_grad, tick
-from .operation import Op
-from .walk import clone
+from .engine import graph
+from .engine.call import FREED, wrap
+from .engine.graph import Array, Node, is_grad_enabled, mode, switch_grad, tick
+from .engine.operation import Op
+from .engine.walk import clone
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -13,7 +13,7 @@ from .compositions import cross as _cross
 from .compositions import matrix_power, multi_dot
 from .compositions import norm as _norm
 from .compositions.shape import axis_of
-from .graph import Array
+from .engine.graph import Array
 from .ops import det, diagonal, inv, matmul
 
 __all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",

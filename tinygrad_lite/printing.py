@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes, graph
+from .engine import backend, dtypes, graph
 
 PRECISION = 4  # digits after the point
 THRESHOLD = 1000  # elements; of larger tensors only the edges are shown

@@ -16,13 +16,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from . import graph
 from ._tensor import Tensor
-from .accumulation import first_gradient
 from .autograd import observing
-from .graph import Leaf, Node, Observer, tick
-from .operation import Op
-from .walk import collect, walk
+from .engine import graph
+from .engine.accumulation import first_gradient
+from .engine.graph import Leaf, Node, Observer, tick
+from .engine.operation import Op
+from .engine.walk import collect, walk
 
 Phase = Literal["forward", "backward"]
 

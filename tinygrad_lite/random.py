@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, compositions, dtypes, graph, ops
-from .call import wrap
-from .graph import live, mode
+from . import compositions, ops
+from .engine import backend, dtypes, graph
+from .engine.call import wrap
+from .engine.graph import live, mode
 
 
 class Generator:

@@ -27,9 +27,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import backend
 from ._tensor import Tensor
-from .extras import require
+from .engine import backend
+from .engine.extras import require
 
 try:
     import fcntl

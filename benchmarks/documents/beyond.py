@@ -219,7 +219,7 @@ def find_mnist(report: Report) -> bool:
     report.series["read wrongly"] = {"images": wrong, "true": targets[wrong], "read as": found.classes[wrong],
                                      "confidence": found.confidence[wrong].round(4)}
     if report.pictures is not None:
-        from tinygrad_lite.pictures import mistakes
+        from tinygrad_lite.app.pictures import mistakes
 
         mistakes(test.images, targets, found.classes, found.confidence, [str(digit) for digit in range(10)],
                  report.pictures / "beyond-mistakes.png")
@@ -298,7 +298,7 @@ def draw_activations(report: Report) -> None:
     """Each activation with its derivative."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, ORANGE, figure
 
     x = tg.linspace(-4, 4, 401, dtype=tg.float64)
     made = figure(10, 5, "Activations, and the derivatives that the library derives")
@@ -316,7 +316,7 @@ def draw_networks(report: Report) -> None:
     """The network of each report as boxes; their heights go with the logarithm of how many numbers a layer gives."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, GREY, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, GREY, ORANGE, figure
 
     made = figure(9, 8.5, "The networks of the five reports")
     for axes, (name, (parameters, layers)) in zip(made.subplots(len(NETWORKS), 1), NETWORKS.items(), strict=True):
@@ -350,7 +350,7 @@ def draw_digits(report: Report) -> None:
     """Sample digits."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import figure, show
+    from tinygrad_lite.app.pictures import figure, show
 
     made = figure(7.5, 5.8, "What all the networks learn from: digits of MNIST")
     axes = made.subplots()
@@ -364,7 +364,7 @@ def draw_curves(report: Report, name: str, title: str, records: list[dict[str, f
     """The losses and the accuracy by epoch, with a published accuracy to compare."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, GREY, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, GREY, ORANGE, figure
 
     made = figure(9, 3.6, title)
     left, right = made.subplots(1, 2)
@@ -387,7 +387,7 @@ def draw_regularization(report: Report, curves: dict[str, list[list[dict[str, fl
     """The training loss, the test loss and the accuracy by epoch, with and without; means of the seeds."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import figure
+    from tinygrad_lite.app.pictures import figure
 
     made = figure(10.5, 3.6, "Dropout and weight decay on a dense network with 10,000 images of MNIST")
     panels = made.subplots(1, 3)

@@ -365,7 +365,7 @@ def draw_curves(report: Report, curves: list[list[float]]) -> None:
     """The printed losses beside the measured curves (the notebook prints its curve, it draws none)."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, ORANGE, figure
 
     made = figure(8, 4, "784-500-150-10 on MNIST, full batch: the plateau, the fall and the printed losses")
     axes = made.subplots()

@@ -828,7 +828,7 @@ def draw_losses(report: Report, pairs: Sequence[Pair]) -> None:
     """Figure 1 of the report: the losses of both CNNs by epoch, one panel for each reading, a line for each seed."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, ORANGE, figure
 
     panels: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -858,7 +858,7 @@ def draw_pooling(report: Report, found: dict[int, list[float]], trained: dict[in
     """One digit behind the convolution and windows of growing size, and the accuracy that is left."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, GREY, figure
+    from tinygrad_lite.app.pictures import BLUE, GREY, figure
 
     made = figure(9.5, 5.2, "What max pooling leaves of a digit, and of the accuracy")
     parts: Any = made.subfigures(2, 1, height_ratios=[1, 2])

@@ -571,7 +571,7 @@ def draw_functions(report: Report) -> None:
     """Figures 5 and 6: sigmoid, with its derivative, and the cross-entropy of one example."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, ORANGE, figure
 
     made = figure(9, 3.6, "The report's figures 5 and 6: sigmoid with its derivative, and cross-entropy")
     left, right = made.subplots(1, 2)
@@ -597,7 +597,7 @@ def draw_curves(report: Report, name: str, title: str, panels: dict[str, Curves]
     """Loss curves of training and test images, one panel for each training."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, ORANGE, figure
 
     made = figure(4.6 * len(panels) + 1, 3.8, title)
     for axes, (label, curves) in zip(made.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
@@ -618,7 +618,7 @@ def draw_vanishing(report: Report, layers: dict[str, list[float]]) -> None:
     """The gradient by layer, one panel for each distribution of weights, one line for each depth."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, figure
+    from tinygrad_lite.app.pictures import BLUE, figure
 
     made = figure(9, 3.8, "Vanishing gradients: rms dC/dz of each layer before the first step")
     for axes, scale in zip(made.subplots(1, 2), ("U[-0.005, 0.005)", "N(0, 1/n)"), strict=True):

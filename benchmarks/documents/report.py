@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import timing
-from tinygrad_lite import backend, extras
 from tinygrad_lite.datasets import CIFAR10, MNIST, Digits
+from tinygrad_lite.engine import backend, extras
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -489,7 +489,7 @@ def draw(report: Report, curves: dict[str, Lines], image: Array, found: int) -> 
     """Cost and accuracy of every iteration with the 15 printed lines, and the test image that the post shows."""
     if report.pictures is None:
         return
-    from tinygrad_lite.pictures import BLUE, GREY, ORANGE, figure
+    from tinygrad_lite.app.pictures import BLUE, GREY, ORANGE, figure
 
     made = figure(12, 4, "784-16-16-10 on MNIST: the 15 printed lines, and what other learning rates give")
     *axes, shown = made.subplots(1, 3, width_ratios=[4, 4, 2])

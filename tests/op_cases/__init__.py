@@ -10,12 +10,12 @@ from . import (
     attention,
     convolution,
     elementwise,
+    factorization,
     indexing,
-    linalg,
     loss,
-    matrix,
     normalization,
     pool,
+    products,
     recurrent,
     reduce,
     shape,
@@ -26,5 +26,5 @@ WITHOUT_CASE = {"to_device": "moves arrays between backends: see test_devices.py
 """The ops that the battery leaves out, each with the reason."""
 
 __all__ = ["CASES", "WITHOUT_CASE", "Arguments", "Case", "Maker", "activation", "attention", "convolution",
-           "elementwise", "indexing", "linalg", "loss", "matrix", "normalization", "pool", "recurrent", "reduce",
-           "shape"]
+           "elementwise", "factorization", "indexing", "loss", "normalization", "pool", "products", "recurrent",
+           "reduce", "shape"]

@@ -14,7 +14,7 @@ from .indexing import (
     put, scatter, scatter_add, searchsorted, take, take_along_dim,
 )
 from .inspection import allclose, equal, is_floating_point, is_tensor, numel
-from .linalg import (
+from .products import (
     addmm, addmv, addr, baddbmm, bmm, cdist, cross, dot, einsum, ger, inner, inverse, kron, logdet, matrix_power, mm,
     multi_dot, mv, outer, tensordot, vdot,
 )

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, ops
-from ..graph import Array
+from .. import ops
+from ..engine import dtypes
+from ..engine.graph import Array
 from ..ops.reduce import narrowed, widened
 
 absolute = ops.abs

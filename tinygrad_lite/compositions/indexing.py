@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, graph, ops
-from ..graph import Array
+from .. import ops
+from ..engine import dtypes, graph
+from ..engine.graph import Array
 from ..ops.indexing import ARRAY
 from ..ops.reduce import narrowed
 from .shape import axis_of, broadcast_tensors, ravel

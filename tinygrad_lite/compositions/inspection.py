@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import graph
-from ..graph import mode
+from ..engine import graph
+from ..engine.graph import mode
 
 
 def is_tensor(obj: Any) -> bool:

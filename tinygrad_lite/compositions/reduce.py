@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import dtypes, graph, ops
-from ..call import wrap
-from ..graph import Array
+from .. import ops
+from ..engine import dtypes, graph
+from ..engine.call import wrap
+from ..engine.graph import Array
 from ..ops.reduce import narrowed, widened
 from ..ops.shape import along
 

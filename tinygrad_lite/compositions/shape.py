@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph import Array
+from ..engine.graph import Array
 from ..ops.indexing import ARRAY
 from ..ops.shape import along
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import dtypes, graph, ops
-from ..graph import Array
+from .. import ops
+from ..engine import dtypes, graph
+from ..engine.graph import Array
 from ..ops.shape import along
 from .elementwise import lerp
-from .linalg import outer
+from .products import outer
 from .reduce import norm, sort
 from .shape import axis_of, movedim, ravel
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
-from ..summation import total
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import total
 from .elementwise import masked, where
 from .functions import at_least, at_most, erf, exp, in_blocks, sigmoid, tanh
 from .logic import positive

@@ -11,13 +11,13 @@ import math
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
-from ..summation import total
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import total
 from .activation import softmax
 from .elementwise import where
 from .functions import exp
-from .linalg import matmul
+from .products import matmul
 from .reduce import amax, in_float32, sum
 from .shape import reshape, transpose
 

@@ -21,11 +21,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import backend
-from ..graph import Array
-from ..operation import op
-from ..summation import total
-from .linalg import matmul
+from ..engine import backend
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import total
+from .products import matmul
 from .reduce import in_float32, sum
 from .shape import reshape, transpose
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from .. import backend, dtypes
-from ..graph import Array
-from ..operation import op
+from ..engine import backend, dtypes
+from ..engine.graph import Array
+from ..engine.operation import op
 from .functions import LARGE, NUMBERS, at_least, at_most, log, sigmoid
 from .logic import isfinite
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend, dtypes
-from ..graph import Array
-from ..operation import op
+from ..engine import backend, dtypes
+from ..engine.graph import Array
+from ..engine.operation import op
 
 NUMBERS = (int, float)
 LARGE = 2**12

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend, dtypes
-from ..graph import Array
-from ..operation import op
+from ..engine import backend, dtypes
+from ..engine.graph import Array
+from ..engine.operation import op
 from .elementwise import where
 from .logic import ne
 from .shape import pad, reshape

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
+from ..engine.graph import Array
+from ..engine.operation import op
 
 
 @op(tex=r"[{input} = {other}]", promotion="compare")

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import check_floating
-from ..graph import Array
-from ..operation import op
-from ..summation import total
+from ..engine.dtypes import check_floating
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import total
 from .activation import hardtanh, log_softmax, lowered, softmax
 from .elementwise import abs, clamp, where
 from .functions import at_least, at_most, log, sigmoid

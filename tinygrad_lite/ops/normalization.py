@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import dtypes
-from ..graph import Array
-from ..operation import op
-from ..summation import ROW, SHORT, rows, total
+from ..engine import dtypes
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import ROW, SHORT, rows, total
 from .functions import sqrt
 from .reduce import count_of, in_float32, mean, sum, widened
 

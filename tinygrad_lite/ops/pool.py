@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
-from ..summation import SHORT, total
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import SHORT, total
 from .convolution import taps
 from .elementwise import kept
 from .reduce import in_float32

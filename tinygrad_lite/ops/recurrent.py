@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
+from ..engine.graph import Array
+from ..engine.operation import op
 from .activation import relu
 from .functions import sigmoid, tanh
-from .linalg import matmul
 from .logic import positive
+from .products import matmul
 from .reduce import in_float32, sum
 from .shape import cat, reshape
 

@@ -14,10 +14,10 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .. import dtypes
-from ..graph import Array
-from ..operation import op, to_dtype
-from ..summation import add_reduce, total
+from ..engine import dtypes
+from ..engine.graph import Array
+from ..engine.operation import op, to_dtype
+from ..engine.summation import add_reduce, total
 from .elementwise import abs, sign, where
 from .functions import exp
 from .indexing import getitem

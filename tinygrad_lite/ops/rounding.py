@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
+from ..engine.graph import Array
+from ..engine.operation import op
 from .elementwise import zeros_of
 
 

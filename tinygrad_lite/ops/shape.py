@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..graph import Array
-from ..operation import op
+from ..engine import backend
+from ..engine.graph import Array
+from ..engine.operation import op
 from .elementwise import zeros_of
 
 

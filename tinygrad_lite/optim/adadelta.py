@@ -8,8 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from .._tensor import Tensor
-from ..graph import Array
-from ..operation import update
+from ..engine.graph import Array
+from ..engine.operation import update
 from .optimizer import Execution, Optimizer, regularized
 
 

@@ -33,7 +33,7 @@ from types import FunctionType
 from typing import Any
 
 from .._tensor import Tensor
-from ..graph import live
+from ..engine.graph import live
 from .optimizer import Optimizer
 
 __all__ = [

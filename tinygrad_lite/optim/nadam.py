@@ -8,8 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from .._tensor import Tensor
-from ..graph import Array, live
-from ..operation import update
+from ..engine.graph import Array, live
+from ..engine.operation import update
 from .optimizer import Execution, Optimizer, regularized
 
 

@@ -15,11 +15,11 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from .. import backend
 from .._tensor import Tensor
 from ..autograd import enable_grad
 from ..creation import as_tensor
-from ..graph import Array, live, state_changed
+from ..engine import backend
+from ..engine.graph import Array, live, state_changed
 
 NOT_NEGATIVE = {
     "lr": "learning rate", "eps": "epsilon value", "momentum": "momentum value", "weight_decay": "weight_decay value",

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from .._tensor import Tensor
-from ..graph import Array, live
-from ..operation import update
+from ..engine.graph import Array, live
+from ..engine.operation import update
 from .optimizer import Execution, Optimizer, regularized
 
 

@@ -23,7 +23,7 @@ def curves(
     runs: dict[str, Run], sizes: dict[str, Run], combined: dict[str, list[float]], training: list[float]
 ) -> Figure:
     """Figures 8, 9, 11 and 12: the accuracy of the test images after each epoch."""
-    from tinygrad_lite.pictures import figure
+    from tinygrad_lite.app.pictures import figure
 
     made = figure(9, 6.2, "Accuracy of the test images (%): kth's figures 8, 9, 11 and 12")
     axes = made.subplots(2, 2).ravel()
@@ -58,7 +58,7 @@ def plot(axes: Any, values: Sequence[float], label: str, first: int = 1, style: 
 
 def errors(curves: dict[str, list[float]]) -> Figure:
     """Figure 10."""
-    from tinygrad_lite.pictures import figure
+    from tinygrad_lite.app.pictures import figure
 
     made = figure(6.4, 4, "Mean square error of the training images: kth's figure 10")
     axes = made.subplots()
@@ -72,7 +72,7 @@ def errors(curves: dict[str, list[float]]) -> Figure:
 
 def jumps(jumps: dict[str, Run]) -> Figure:
     """The recall of each class after each epoch, where the accuracy jumps."""
-    from tinygrad_lite.pictures import figure
+    from tinygrad_lite.app.pictures import figure
 
     made = figure(10, 4, "The largest jumps of the accuracy, and the recall of each class")
     for axes, (name, run) in zip(made.subplots(1, len(jumps)), jumps.items(), strict=True):
@@ -96,7 +96,7 @@ def descent(data: Data, models: Sequence[nn.Sequential]) -> Figure:
     The parameters after each epoch, minus those after the last, have these principal directions; the cost is that of
     the first 1,000 training images.
     """
-    from tinygrad_lite.pictures import figure
+    from tinygrad_lite.app.pictures import figure
 
     points = np.array([np.concatenate([p.detach().to("cpu").numpy().ravel() for p in model.parameters()])
                        for model in models], dtype=np.float64)
@@ -141,7 +141,7 @@ def descent(data: Data, models: Sequence[nn.Sequential]) -> Figure:
 
 def wrong(data: Data, missed: Array, classes: Array, p: Array, nearest: Array, most: int = 40) -> Figure:
     """The images that the network was surest of, though wrong; below each what the nearest training image is."""
-    from tinygrad_lite.pictures import figure, show
+    from tinygrad_lite.app.pictures import figure, show
 
     made = figure(10.4, 6.4, f"{len(missed)} of {len(data.test.classes):,} test images are classified wrongly; "
                              "those it was surest of")
@@ -156,7 +156,7 @@ def wrong(data: Data, missed: Array, classes: Array, p: Array, nearest: Array, m
 
 def readings(curves: dict[str, dict[str, list[float]]]) -> Figure:
     """Figure 14 in each reading: test images, and training images as dots."""
-    from tinygrad_lite.pictures import figure
+    from tinygrad_lite.app.pictures import figure
 
     made = figure(7.6, 4.6, "CIFAR-10, accuracy in per cent (dotted: training images): kth's figure 14")
     axes = made.subplots()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
-from .linalg import matmul
+from ..engine.graph import Array
+from ..engine.operation import op
+from .products import matmul
 from .reduce import in_float32, widened
 from .shape import reshape, transpose, tril
 

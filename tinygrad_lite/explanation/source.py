@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
+from .. import ops
+from ..engine.operation import Op
+from ..engine.summation import total
+from ..ops.functions import at_least, at_most
+from ..ops.indexing import ARRAY
+from ..ops.loss import one_hot_along
 from .derivation import Derivation
 from .expression import ONE, SAFE_LOG, Expr, Scale, parts_of
-from .operation import Op
-from .ops.functions import at_least, at_most
-from .ops.indexing import ARRAY
-from .ops.loss import one_hot_along
-from .summation import total
 
 WIDTH = 100
 HERE = "array here"  # stands in a key where the expression of an index array is put

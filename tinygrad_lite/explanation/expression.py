@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import ops
-from .operation import Op
-from .ops.loss import one_hot_along
+from .. import ops
+from ..engine.operation import Op
+from ..ops.loss import one_hot_along
 
 Scale: TypeAlias = tuple[Fraction, int]
 """A number: a fraction times a power of the batch size m."""

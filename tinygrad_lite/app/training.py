@@ -14,16 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from . import autograd, networks, nn, optim
-from ._tensor import Tensor
-from .creation import from_numpy
-from .datasets import CIFAR10, MNIST, DataLoader, Digits, FashionMNIST
-from .datasets.transforms import Compose, RandomHorizontalFlip, RandomShift
-from .dtypes import int64
-from .explanation import Explanation, explain
-from .networks import ACTIVATIONS, MODELS
-from .ops import cat
-from .optim.lr_scheduler import (
+from .. import autograd, nn, optim
+from .._tensor import Tensor
+from ..creation import from_numpy
+from ..datasets import CIFAR10, MNIST, DataLoader, Digits, FashionMNIST
+from ..datasets.transforms import Compose, RandomHorizontalFlip, RandomShift
+from ..engine.dtypes import int64
+from ..explanation.explanation import Explanation, explain
+from ..ops import cat
+from ..optim.lr_scheduler import (
     CosineAnnealingLR,
     ExponentialLR,
     LRScheduler,
@@ -31,8 +30,10 @@ from .optim.lr_scheduler import (
     ReduceLROnPlateau,
     StepLR,
 )
-from .program import trace
-from .random import Generator, default_generator, manual_seed
+from ..program import trace
+from ..random import Generator, default_generator, manual_seed
+from . import networks
+from .networks import ACTIVATIONS, MODELS
 
 DATASETS: dict[str, Callable[..., Any]] = {
     "digits": Digits, "mnist": MNIST, "fashion": FashionMNIST, "cifar10": CIFAR10}

@@ -1,7 +1,4 @@
-"""Checking gradients: `gradcheck`, `gradgradcheck` against central differences, `compare_gradients` against a person.
-
-The first two have PyTorch's names, arguments and errors.
-"""
+"""Gradients against central differences: `gradcheck`, `gradgradcheck`, with PyTorch's names, arguments and errors."""
 
 from __future__ import annotations
 
@@ -12,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autograd, backend, graph
-from ._tensor import Tensor
-from .comparison import GradientReport as GradientReport
-from .comparison import compare_gradients as compare_gradients
+from .. import autograd
+from .._tensor import Tensor
+from ..engine import backend, graph
 
 Matrix = NDArray[Any]
 

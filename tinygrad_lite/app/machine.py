@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, backend
-from .datasets.storage import data_folder
+from .. import __version__
+from ..datasets.storage import data_folder
+from ..engine import backend
 
 PACKAGES = {"matplotlib": "plots", "pillow": "train", "pooch": "data", "safetensors": "saving",
             "threadpoolctl": "train", "tqdm": "train"}  # fmt: skip

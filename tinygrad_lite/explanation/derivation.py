@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, ops
-from ._tensor import Tensor
-from .autograd import no_grad, observing
-from .call import arguments_of
+from .. import ops
+from .._tensor import Tensor
+from ..autograd import no_grad, observing
+from ..engine import backend
+from ..engine.call import arguments_of
+from ..engine.operation import Op
+from ..ops.loss import one_hot_along
+from ..program import Call, Program, Recorder, Value
 from .expression import ARITHMETIC, SAFE_LOG, Algebra, Expr, UnknownSizeError, agree, evaluate, terms_of
-from .operation import Op
-from .ops.loss import one_hot_along
-from .program import Call, Program, Recorder, Value
 
 LONGEST = 24  # parts of one equation: what is longer is cut in two
 OFTEN = 6  # parts that are written less if a formula gets a name: the quotient of two symbols used four times

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, machine
+from .. import __version__
+from . import machine
 from .prediction import predict
 from .runs import latest, resume, train
 from .training import CHOICES, PRESETS, Diverged, Interrupted, Settings

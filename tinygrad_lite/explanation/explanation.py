@@ -17,14 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import graph, ops
-from ._tensor import Tensor
-from .autograd import no_grad
+from .. import ops
+from .._tensor import Tensor
+from ..autograd import no_grad
+from ..engine import graph
+from ..engine.extras import require
+from ..program import LiveCall, Program, named_tensors, parameter_names, record
 from .derivation import Batch, Derivation, Equation, derive
 from .expression import Expr, UnknownSizeError, agree
-from .extras import require
 from .notation import AXES, SUBSCRIPTS, symbol, tex, to_mathml, to_unicode
-from .program import LiveCall, Program, named_tensors, parameter_names, record
 from .source import write_source
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backend, graph
-from ._tensor import Tensor
-from .autograd import enable_grad, grad, no_grad, observing
-from .graph import Node, mode
+from .._tensor import Tensor
+from ..autograd import enable_grad, grad, no_grad, observing
+from ..engine import backend, graph
+from ..engine.graph import Node, mode
 from .mistakes import CallLog, Cause, Search
 
 Matrix = NDArray[Any]

@@ -13,11 +13,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from . import graph, ops
-from .call import wrap
-from .graph import Array, Leaf
-from .operation import op, update
-from .views import Path, View, follow, rebase
+from .. import ops
+from ..engine import graph
+from ..engine.call import wrap
+from ..engine.graph import Array, Leaf
+from ..engine.operation import op, update
+from ..engine.views import Path, View, follow, rebase
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=graph.Tensor)

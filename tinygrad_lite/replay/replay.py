@@ -20,13 +20,13 @@ from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from . import backend, dtypes, graph
-from ._tensor import Tensor
-from .autograd import observing
+from .._tensor import Tensor
+from ..autograd import observing
+from ..engine import backend, dtypes, graph
+from ..engine.graph import Deferred, Node, mode, owner_of
+from ..engine.walk import gradient_of
+from ..program import Call, LiveCall, Recorder, Value
 from .compiled_step import CompiledStep, Returned, compile_step
-from .graph import Deferred, Node, mode, owner_of
-from .program import Call, LiveCall, Recorder, Value
-from .walk import gradient_of
 
 P = ParamSpec("P")
 R = TypeVar("R")

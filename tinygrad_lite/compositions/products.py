@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..call import wrap
-from ..graph import Array
+from ..engine.call import wrap
+from ..engine.graph import Array
 from .reduce import norm
 from .shape import unsqueeze
 

@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from . import ops
+from .. import ops
+from ..engine.operation import Op
 from .expression import Expr, Scale, parts_of
-from .operation import Op
 
 # How tightly a formula binds.  SUM: a + b; PREFIX: Σ a, which reaches as far as it can to its right; PRODUCT: a b;
 # POWER: a², and a fraction.

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import Array
-from ..operation import op
-from ..summation import total
-from ..walk import expand
+from ..engine.graph import Array
+from ..engine.operation import op
+from ..engine.summation import total
+from ..engine.walk import expand
 from .reduce import in_float32
 from .shape import reshape, transpose
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import graph, inplace, ops
-from .ops.indexing import ARRAY
+from .. import ops
+from ..engine import graph
+from ..ops.indexing import ARRAY
+from . import inplace
 
 
 def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:

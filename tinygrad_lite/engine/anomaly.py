@@ -62,8 +62,8 @@ def _is_machinery(filename: str) -> bool:
     return filename.startswith(("<call of ", *_MACHINERY))
 
 
-_MACHINERY = [f"{__file__.removesuffix('anomaly.py')}{name}" for name in (
-    "call.py", "operation.py", "custom.py", "_tensor.py", "compositions", "keys.py", "inplace.py", "views.py")]
+_HOUSE = __file__.rpartition("engine")[0]
+_MACHINERY = [f"{_HOUSE}{name}" for name in ("engine", "compositions", "custom.py", "_tensor.py")]
 
 
 class CheckedGradients(dict[Node, Any]):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import autograd
-from .creation import from_numpy
-from .extras import require
+from .. import autograd
+from ..creation import from_numpy
+from ..engine.extras import require
+from ..saving import load
 from .runs import WEIGHTS, settings_of
-from .saving import load
 from .training import DATASETS, network, task
 
 Image = NDArray[np.float32]

@@ -20,13 +20,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backend
-from ._tensor import Tensor
-from .autograd import enable_grad, observing
-from .custom import Parts
-from .graph import Leaf, Node, Observer, tick
-from .operation import Op
-from .walk import collect, fit, prune
+from .._tensor import Tensor
+from ..autograd import enable_grad, observing
+from ..custom import Parts
+from ..engine import backend
+from ..engine.graph import Leaf, Node, Observer, tick
+from ..engine.operation import Op
+from ..engine.walk import collect, fit, prune
 
 Gradients: TypeAlias = dict[str, NDArray[Any]]
 """Gradients by the name of the parameter, on the host."""

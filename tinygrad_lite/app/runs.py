@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
-from .extras import require
-from .saving import load, save
+from .. import __version__
+from ..engine.extras import require
+from ..saving import load, save
 from .training import Diverged, Evaluation, Interrupted, Settings, Trainer, interruptible
 
 CONFIGURATION, METRICS = "config.json", "metrics.jsonl"

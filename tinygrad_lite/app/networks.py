@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from . import nn
+from .. import nn
 
 MODELS = ("cnn", "mlp", "neuron")
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -27,9 +27,9 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from ._tensor import Tensor
-from .graph import Array, owner_of
-from .program import Call, LiveCall, Value
+from .._tensor import Tensor
+from ..engine.graph import Array, owner_of
+from ..program import Call, LiveCall, Value
 
 Kind = Literal["static", "constant", "buffer", "dynamic"]
 """Where a slot's array is: an array from outside, one that never changes, our own memory, or made at each replay."""

@@ -1,0 +1,1 @@
+"""What `python -m tinygrad_lite` does: train, predict, info."""

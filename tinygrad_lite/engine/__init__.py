@@ -1,0 +1,1 @@
+"""What is remembered, and the walk back: the graph, the call of an op, and reverse mode."""
