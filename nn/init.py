@@ -14,7 +14,6 @@ What the five documents use (shapes as `Linear` has them; see benchmarks/documen
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -93,7 +92,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     """
     if not std > 0 or a > b:
         raise ValueError(f"trunc_normal_ expects std > 0 and a <= b, but found std {std}, a {a} and b {b}")
-    inside = NormalDist(mean, std).cdf(b) - NormalDist(mean, std).cdf(a)
+    inside = (math.erf((b - mean) / (std * math.sqrt(2))) - math.erf((a - mean) / (std * math.sqrt(2)))) / 2
     low, high = (float(tensor.new_tensor(bound)) for bound in (a, b))  # as the dtype has them
     peak = max(a, min(mean, b))
 

@@ -12,9 +12,11 @@ tensor([ 6., 15.])
 """
 
 from builtins import tuple as Size  # what `x.shape` is; PyTorch's name for it
+from importlib import import_module as _import_module
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
-from . import autograd, cuda, linalg, nn, optim, testing
+from . import autograd, cuda, linalg, nn, optim
 from ._tensor import Tensor
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled, value_and_grad
 from .engine.backend import cuda_is_available
@@ -43,7 +45,6 @@ from .engine.dtypes import (
     bool_ as bool, double, finfo, float16, float32, float64, float_ as float, get_default_dtype, half, iinfo, int8,
     int16, int32, int64, int_ as int, long, promote_types, set_default_dtype, short, uint8,
 )
-from .explanation.explanation import Explanation, explain
 from .engine.graph import is_grad_enabled
 from .linalg import slogdet
 from .nn.functional import (
@@ -61,10 +62,14 @@ from .ops import (
     remainder, reshape, roll, round, rsqrt, sigmoid, sign, signbit, sin, sinh, sqrt, sum, tan, tanh, transpose, tril,
     triu, trunc, xlogy,
 )
-from .program import Program, trace
 from .random import Generator, bernoulli, default_generator, get_rng_state, manual_seed, multinomial, set_rng_state
-from .replay.replay import capture
-from .saving import load, save
+
+if TYPE_CHECKING:
+    from . import testing
+    from .explanation import Explanation, explain
+    from .program import Program, trace
+    from .replay import capture
+    from .saving import load, save
 
 __version__ = "0.1.0"
 
@@ -106,3 +111,19 @@ __all__ = [
     "unsqueeze", "value_and_grad", "var", "var_mean", "vdot", "vsplit", "vstack", "where", "xlogy", "zeros",
     "zeros_like",
 ]
+
+# Loaded when they are first asked for: a script that trains needs none of them, and they are a third of the import.
+_AT_FIRST_USE = {"Explanation": "explanation", "Program": "program", "capture": "replay", "explain": "explanation",
+                 "load": "saving", "save": "saving", "testing": "testing", "trace": "program"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _AT_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _import_module(f".{_AT_FIRST_USE[name]}", __name__)
+    found = globals()[name] = module if name == _AT_FIRST_USE[name] else getattr(module, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

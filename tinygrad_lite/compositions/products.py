@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import math
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,8 @@ from ..engine.call import wrap
 from ..engine.graph import Array
 from .reduce import norm
 from .shape import unsqueeze
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def mm(input: Array, mat2: Array) -> Any:
@@ -135,7 +136,7 @@ def tensordot(a: Array, b: Array, dims: Any = 2) -> Any:
              for x, given in zip((a, b), dims, strict=True)]
     if len(pairs[0]) != len(pairs[1]) or any(len({*axes}) < len(axes) for axes in pairs):
         raise RuntimeError(f"tensordot: both dimension lists should have the same length and no axis twice, got {dims}")
-    letters = string.ascii_letters
+    letters = LETTERS
     first = [*letters[: len(a.shape)]]
     second = [*letters[len(a.shape) : len(a.shape) + len(b.shape)]]
     for d, e in zip(*pairs, strict=True):
@@ -231,7 +232,7 @@ def einsum(equation: Any, *operands: Any) -> Any:
 def _from_lists(given: Sequence[Any]) -> list[Any]:
     """An equation and operands from (operand, axes, operand, axes, ..., axes of the result)."""
     pairs = len(given) // 2 * 2
-    written = ["".join("..." if n is Ellipsis else string.ascii_letters[n] for n in axes)
+    written = ["".join("..." if n is Ellipsis else LETTERS[n] for n in axes)
                for axes in (*given[1:pairs:2], *given[pairs:])]
     equation = ",".join(written[: pairs // 2]) + "".join(f"->{result}" for result in written[pairs // 2 :])
     return [equation, *given[:pairs:2]]
@@ -244,7 +245,7 @@ def _terms(equation: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
     terms = left.split(",")
     if len(terms) != len(ndims):
         raise ValueError(f"einsum: the equation {equation!r} has {len(terms)} operands, got {len(ndims)}")
-    spare = [c for c in reversed(string.ascii_letters) if c not in equation]
+    spare = [c for c in reversed(LETTERS) if c not in equation]
     unnamed = [n - len(t.replace("...", "")) if "..." in t else 0 for t, n in zip(terms, ndims, strict=True)]
     dots = "".join(spare[: builtins.max(unnamed, default=0)])
     terms = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, unnamed, strict=True)]
@@ -256,7 +257,7 @@ def _terms(equation: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
         result = result.replace("...", dots)
     else:
         result = dots + "".join(sorted(c for c in {*letters} if letters.count(c) == 1 and c not in dots))
-    unknown = [c for c in {*letters, *result} if c not in string.ascii_letters or c not in letters]
+    unknown = [c for c in {*letters, *result} if c not in LETTERS or c not in letters]
     if unknown or len({*result}) < len(result):
         raise ValueError(f"einsum: in {equation!r} each axis must be a letter, and the result must name some of those "
                          "of the operands, each once")

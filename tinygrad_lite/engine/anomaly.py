@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,8 @@ class Anomaly(Observer):
         frames = self.sites.get(node.age - 1)
         if frames is None:
             return ""
+        import traceback  # loaded when there is something to tell
+
         lines = traceback.format_list(traceback.StackSummary.from_list([(*frame, None) for frame in frames]))
         return "\nIt was called here (most recent call last):\n" + "".join(lines).rstrip()
 

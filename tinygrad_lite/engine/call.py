@@ -12,7 +12,7 @@ sequences, errors.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -170,8 +170,10 @@ def note_vjp(error: Exception, node: Node, operand: str, g: Any) -> None:
                    f"(gradient of the output: {describe(g)}){made_at(node)}")
 
 
-def arguments_of(function: Callable[..., Any]) -> list[str]:
-    return list(inspect.signature(function).parameters)
+def arguments_of(function: Any) -> list[str]:
+    """The names of the parameters of a forward function, a VJP, a rule or a definition."""
+    code = inspect.unwrap(function).__code__
+    return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 class _Freed(Node):

@@ -28,7 +28,7 @@ from __future__ import annotations
 import functools
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -52,26 +52,26 @@ class Op:
         self.name = forward.__name__
         self.in_library = str(forward.__module__).partition(".")[0] == "tinygrad_lite"
         self.tex, self.promotion, self.view, self.residuals = tex, promotion, view, residuals
-        self.signature = inspect.signature(forward)
         self.sequence: str | None = None
         self.operands: tuple[str, ...] = ()
         self.settings: tuple[str, ...] = ()
-        for parameter in self.signature.parameters.values():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise TypeError(
-                    f"{self.name}: *{parameter.name} cannot be a parameter of an op; use a Sequence[Array]")
-            annotation = parameter.annotation
-            text = str(annotation).replace("typing.Any", "Array")  # `Array` is Any where annotations are evaluated
-            if annotation is inspect.Parameter.empty:
-                is_operand = parameter.default is inspect.Parameter.empty
+        written = inspect.unwrap(forward)  # read off its code: `inspect.signature` would be a tenth of the import
+        names = arguments_of(written)
+        if written.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+            extra = written.__code__.co_varnames[len(names)]
+            raise TypeError(f"{self.name}: *{extra} cannot be a parameter of an op; use a Sequence[Array]")
+        positional = written.__code__.co_argcount
+        optional = {*names[positional - len(written.__defaults__ or ()) : positional], *(written.__kwdefaults__ or ())}
+        for name in names:
+            # `Array` is Any where annotations are evaluated
+            annotation = str(written.__annotations__.get(name, "")).replace("typing.Any", "Array")
+            is_array = any(word in annotation for word in ("Array", "Tensor", "ndarray"))
+            if is_array or (not annotation and name not in optional):
+                self.operands += (name,)
+                if "Sequence" in annotation:
+                    self.sequence = name
             else:
-                is_operand = "Array" in text or "Tensor" in text or "ndarray" in text
-            if is_operand and "Sequence" in text:
-                self.sequence = parameter.name
-            if is_operand:
-                self.operands += (parameter.name,)
-            else:
-                self.settings += (parameter.name,)
+                self.settings += (name,)
         self.promoted = self.operands if promoted is None else promoted
         self.vjps: dict[str, Callable[..., Any]] = {}
         self.joint = False
@@ -86,6 +86,11 @@ class Op:
         self.call.vjp, self.call.residual, self.call.define = self.vjp, self.residual, self.define
         for attribute in ("__doc__", "__module__", "__qualname__", "__annotations__"):
             setattr(self.call, attribute, getattr(forward, attribute))
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The parameters of the forward function."""
+        return inspect.signature(self.forward)
 
     def __repr__(self) -> str:
         return f"<op {self.name}{self.signature}>"
@@ -147,21 +152,20 @@ class Op:
         """The VJP of an operand as an op: how one that is written for raw arrays appears among the calls of a step."""
         if operand not in self._vjp_ops:
             function = self.vjps[operand]
-            kinds = dict.fromkeys(("g", "y", *self.operands, *self.residuals), Array)
-            if self.sequence:
-                kinds[self.sequence] = Sequence[Array]
             place = self.differentiable.index(operand) if self.joint else None
 
+            @functools.wraps(function)
             def forward(*args: Any, **named: Any) -> Any:
                 made = function(*args, **named)
                 return made if place is None else made[place]
 
             forward.__name__ = f"{self.name}_vjp_{operand}"
-            forward.__module__ = function.__module__
-            parameters = inspect.signature(function).parameters.values()
-            forward.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
-                p.replace(annotation=kinds.get(p.name, int), default=p.empty) for p in parameters])
-            self._vjp_ops[operand] = Op(forward, tex=None, promotion="none", promoted=None, view=False, residuals=())
+            made = Op(forward, tex=None, promotion="none", promoted=(), view=False, residuals=())
+            arrays = {"g", "y", *self.operands, *self.residuals}
+            made.operands = tuple(n for n in made.signature.parameters if n in arrays)
+            made.settings = tuple(n for n in made.signature.parameters if n not in arrays)
+            made.sequence = self.sequence if self.sequence in made.operands else None
+            self._vjp_ops[operand] = made
         return self._vjp_ops[operand]
 
     def first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
