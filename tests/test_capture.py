@@ -953,6 +953,23 @@ def test_audit_leaves_the_state_of_the_eager_step() -> None:
     assert captured.captures == 2
 
 
+def test_audit_gives_a_replay_what_was_drawn_and_not_what_became_of_it() -> None:
+    total = tg.zeros(())
+
+    def run(step: Any) -> Any:
+        total.zero_()
+        tg.manual_seed(0)
+        return [bits(step(tg.ones(3))) for _ in range(5)], bits(total)
+
+    def step(x: Any) -> Any:
+        drawn = tg.rand_like(x)
+        drawn.add_(1).mul_(drawn)
+        total.mul_(0.5).add_(drawn.sum())
+        return drawn * x
+
+    assert run(step) == run(capture(step))
+
+
 def test_audit_takes_any_nan_for_any_other() -> None:
     x, y = tg.tensor([np.nan, 1.0]), tg.tensor([-1.0, 1.0])
     with np.errstate(all="ignore"):

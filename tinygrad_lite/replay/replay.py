@@ -82,7 +82,10 @@ class StepRecorder(Recorder):
         if type(made) is float:
             made *= 1.0  # a float object of its own, so that its identity tells it from equal numbers
         is_value = type(made) in (float, dict) or hasattr(made, "bit_generator") or _is_array(made)
-        self.calls.append(LiveCall(function, given, self.value(made, "live") if is_value else None))
+        output = self.value(made, "live") if is_value else None
+        if output is not None and _is_array(made):
+            self.initial[output] = made.copy()  # the step may overwrite what it drew
+        self.calls.append(LiveCall(function, given, output))
         return made
 
     def loaded(self, tensor: Any, gradient: Any) -> None:
@@ -128,7 +131,7 @@ class Recording:
         for v in values:
             base = getattr(v.array, "base", None)
             views[id(base)] = views.get(id(base), 0) + 1
-        self.private = {v for v in self.initial if v.array.base is None
+        self.private = {v for v in self.initial if v.role == "constant" and v.array.base is None
                         and sys.getrefcount(v.array) - views.get(id(v.array), 0) <= _PRIVATE}
         overwritten = {id(owner_of(v.array)) for c in self.calls if isinstance(c, Call) for v in c.overwrites()}
         self.written = [v for v in (*self.inputs, *(v for v in values if v.role in ("constant", "gradient")))
@@ -407,7 +410,8 @@ class Variant:
     def rehearse(self, arrays: list[Any], now: Recording) -> Iterator[tuple[str, Value, Any]]:
         """Run the function beside an eager run of which `now` is the recording; yield what must equal its Values."""
         assert self.step is not None
-        live = [c.output.array if c.output else None for c in now.calls if isinstance(c, LiveCall)]
+        outputs = [c.output for c in now.calls if isinstance(c, LiveCall)]
+        live = [now.initial.get(v, v.array) if v else None for v in outputs]
         result = self.step.with_live_results(live)(*arrays)
         for place, x in _pairs(now.result, result):
             yield "the returned value", place.value, x.array if isinstance(x, graph.Tensor) else x
