@@ -632,3 +632,12 @@ def test_writes_to_the_memory_of_a_subclass_of_ndarray_are_seen(kind: type[np.nd
     assert np.asarray(array)[0, 0] == 2
     with pytest.raises(RuntimeError, match="modified by an inplace operation: mul needs its operand other"):
         loss.backward()
+
+
+def test_ravel_is_a_view_only_where_elements_lie_in_order() -> None:
+    x = tg.zeros(3, 2)
+    x.ravel().add_(1)
+    x[1:].ravel().add_(1)
+    for part in (x[..., 0], x.T, x.view(3, 1, 2)[..., 0]):  # of which some could be flattened without a copy
+        part.ravel().add_(10)
+    assert x.tolist() == [[1, 1], [2, 2], [2, 2]]

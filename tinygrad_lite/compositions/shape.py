@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..engine import graph
 from ..engine.graph import Array
 from ..ops.indexing import ARRAY
 from ..ops.shape import along
@@ -120,8 +121,9 @@ def unbind(input: Array, dim: int = 0) -> tuple[Any, ...]:
 
 
 def ravel(input: Array) -> Any:
-    """All elements along one axis; a view where possible."""
-    return ops.reshape(input, (-1,))
+    """All elements along one axis; a view where they lie in memory in order, else a copy."""
+    in_order = (input.array if isinstance(input, graph.Tensor) else input).flags.c_contiguous
+    return ops.reshape(input if in_order else ops.clone(input), (-1,))
 
 
 def unflatten(input: Array, dim: int, sizes: Sequence[int]) -> Any:
