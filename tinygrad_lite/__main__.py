@@ -1,4 +1,4 @@
-"""`python -m tinygrad_lite`: see `command_line.py`."""
+"""`python -m tinygrad_lite`: see `app/command_line.py`."""
 
 import sys
 

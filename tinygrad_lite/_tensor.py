@@ -1,4 +1,4 @@
-"""The Tensor that users hold: the bare one of `graph.py` with PyTorch's methods.
+"""The Tensor that users hold: the bare one of `engine/graph.py` with PyTorch's methods.
 
 Nothing here computes: a method is an op under its name (`exp = ops.exp`) or a composition of ops.
 """
@@ -837,7 +837,7 @@ class Tensor(graph.Tensor):
     def __setitem__(self, key: Any, value: Any) -> None:
         keys.put(self, key, value)
 
-    # --- in place: see `inplace.py` -----------------------------------------------------------------------------------
+    # --- in place: see `compositions/inplace.py` ------------------------------------------------------------------
 
     def copy_(self, source: Any, non_blocking: _bool = False) -> Self:
         """Overwrite the elements with those of `source`, broadcast; return self.  `non_blocking` changes nothing.

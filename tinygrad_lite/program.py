@@ -2,7 +2,7 @@
 
 Everything the library does is an op call, so recording op calls is complete by construction.  A program is recorded by
 running the function once under an observer; the walk then runs its VJPs on Tensors, so that the backward pass arrives
-as op calls too.  `explanation.py`, `source.py` and `replay.py` are readers of programs and nothing else.
+as op calls too.  `explanation/` and `replay/` are readers of programs and nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ops: each a function on arrays with its derivative right below it.  `operation.py` says how one is written."""
+"""Functions on arrays, each with its derivative right below it; `engine/operation.py` says how one is written."""
 
 from ..engine.operation import to_dtype
 from ..engine.walk import clone, expand, sum_to
