@@ -796,6 +796,15 @@ def test_the_default_generator_is_that_of_the_thread_that_replays() -> None:
     assert [x.item() for x in drawn] == [first, first, second]
 
 
+@pytest.mark.parametrize("draw", [tg.bernoulli, lambda p: tg.multinomial(p, 1)])
+def test_a_replay_refuses_probabilities_that_are_none(draw: Any) -> None:
+    step = capture(lambda x: draw(x * 1), audit=False)
+    for _ in range(2):
+        step(tg.tensor([0.5, 0.5]))
+    with pytest.raises(RuntimeError, match="probabilit"):
+        step(tg.tensor([0.5, -0.5]))
+
+
 def test_a_graph_from_outside_notices_what_a_replay_overwrites() -> None:
     training = small()
     for _ in range(5):

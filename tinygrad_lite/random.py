@@ -255,10 +255,21 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None
     likely = input.array if p is None else np.asarray(p)
     if p is None and input.array.dtype.kind != "f":
         raise RuntimeError(f"bernoulli: expected floating probabilities, got {input.array.dtype}")
-    if not bool(((likely >= 0) & (likely <= 1)).all()):
-        raise RuntimeError("bernoulli: expected probabilities between 0 and 1")
+    live(_check_probabilities, likely)
     drawn = _uniform(input.array, input.array.shape, generator)
     return ops.to_dtype(ops.lt(drawn, input.detach() if p is None else p), input.array.dtype)
+
+
+def _check_probabilities(array: Any) -> None:
+    if not bool(((array >= 0) & (array <= 1)).all()):
+        raise RuntimeError("bernoulli: expected probabilities between 0 and 1")
+
+
+def _check_weights(array: Any) -> None:
+    if not bool(((array >= 0) & (array < np.inf)).all()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if not bool((array > 0).any(-1).all()):
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
@@ -279,10 +290,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
                            f"samples, got {array.dtype} {array.shape} and {num_samples}")
     if not replacement and num_samples > array.shape[-1]:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-    if not bool(((array >= 0) & (array < np.inf)).all()):
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not bool((array > 0).any(-1).all()):
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    live(_check_weights, array)
     weights = ops.to_dtype(input.detach(), dtypes.float64)
     if replacement:
         ends = ops.cumsum(weights, -1)
