@@ -10,7 +10,7 @@ from .. import ops
 from ..autograd import no_grad
 from ..creation import as_tensor, empty
 from ..engine import dtypes, graph
-from ..engine.graph import Array
+from ..engine.graph import Array, live
 from ..engine.operation import update
 from ..ops.loss import one_hot_along
 from ..random import Generator
@@ -36,9 +36,13 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
         if not classes.size:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         num_classes = int(input.max()) + 1
+    live(_check_classes, classes, num_classes)
+    return one_hot_along(input, num_classes, -1).to(dtypes.int64)
+
+
+def _check_classes(classes: Any, num_classes: int) -> None:
     if classes.size and (classes.min() < 0 or classes.max() >= num_classes):
         raise RuntimeError(f"Class values must be non-negative and smaller than num_classes, {num_classes}")
-    return one_hot_along(input, num_classes, -1).to(dtypes.int64)
 
 
 @update("weight")

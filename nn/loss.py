@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import ops
 from ..engine.dtypes import check_floating
+from ..engine.graph import live
 from ..ops.loss import check_reduction, class_dim, one_hot_along, reduced
 from ..ops.reduce import narrowed, widened
 from .activation import logsigmoid
@@ -387,6 +388,11 @@ class PoissonNLLLoss(_Loss):
         super().__init__(log_input=log_input, full=full, eps=eps, reduction=reduction)
 
 
+def _check_variance(array: Any) -> None:
+    if (array < 0).any():
+        raise ValueError("var has negative entry/entries")
+
+
 def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6,
                       reduction: str = "mean") -> Any:
     """(log max(var, eps) + (input - target) ** 2 / max(var, eps)) / 2, and with `full` log(2 pi) / 2 more.
@@ -406,8 +412,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     differing = [n for n, m in zip(var.shape, input.shape, strict=False) if n != m]
     if len(var.shape) != len(input.shape) or differing not in ([], [1]):
         raise ValueError("var is of incorrect size")
-    if (var.array < 0).any():
-        raise ValueError("var has negative entry/entries")
+    live(_check_variance, var.array)
     check_reduction(reduction)
     var = with_floor(var, eps)
     difference = input - target

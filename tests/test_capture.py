@@ -796,13 +796,27 @@ def test_the_default_generator_is_that_of_the_thread_that_replays() -> None:
     assert [x.item() for x in drawn] == [first, first, second]
 
 
-@pytest.mark.parametrize("draw", [tg.bernoulli, lambda p: tg.multinomial(p, 1)])
-def test_a_replay_refuses_probabilities_that_are_none(draw: Any) -> None:
-    step = capture(lambda x: draw(x * 1), audit=False)
+@pytest.mark.parametrize(("function", "good", "bad"), [
+    (tg.bernoulli, [0.5, 0.5], [0.5, -0.5]),
+    (lambda p: tg.multinomial(p, 1), [0.5, 0.5], [0.5, -0.5]),
+    (lambda i: tg.ones(3).index_select(0, i), [0, 2], [0, 3]),
+    (lambda i: tg.ones(3).index_fill(0, i, 2.0), [0, 2], [0, -1]),
+    (lambda i: tg.take(tg.arange(3), i), [0, 2], [0, 5]),
+    (lambda i: nn.functional.one_hot(i, 3), [0, 2], [0, -1]),
+    (lambda i: nn.functional.cross_entropy(tg.ones(2, 3), i), [0, 2], [0, -1]),
+    (lambda i: nn.functional.nll_loss(tg.ones(2, 3), i), [0, 2], [0, 3]),
+    (lambda i: nn.functional.embedding(i, tg.ones(3, 2)), [0, 2], [0, -1]),
+    (lambda i: tg.gather(tg.ones(3), 0, i), [0, 2], [0, -1]),
+    (lambda v: nn.functional.gaussian_nll_loss(tg.ones(2), tg.ones(2), v), [0.5, 0.5], [0.5, -0.5]),
+])
+def test_a_replay_refuses_the_values_that_the_step_refuses(function: Any, good: Any, bad: Any) -> None:
+    step = capture(lambda x: function(x * 1), audit=False)
     for _ in range(2):
-        step(tg.tensor([0.5, 0.5]))
-    with pytest.raises(RuntimeError, match="probabilit"):
-        step(tg.tensor([0.5, -0.5]))
+        step(tg.tensor(good))
+    with pytest.raises((RuntimeError, IndexError, ValueError)):
+        function(tg.tensor(bad))
+    with pytest.raises((RuntimeError, IndexError, ValueError)):
+        step(tg.tensor(bad))
 
 
 def test_a_graph_from_outside_notices_what_a_replay_overwrites() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import dtypes, graph
-from ..engine.graph import Array
+from ..engine.graph import Array, live
 from ..ops.indexing import ARRAY
 from ..ops.reduce import narrowed
 from .shape import axis_of, broadcast_tensors, ravel
@@ -68,6 +68,10 @@ def _check_range(index: Array, least: int, size: int) -> None:
     array = index.array if isinstance(index, graph.Tensor) else index
     if array.dtype.kind not in "iu":
         raise IndexError(f"tensors used as indices must be integer, got {array.dtype}")
+    live(_check_values, array, least, size)
+
+
+def _check_values(array: Array, least: int, size: int) -> None:
     if array.size and (array.min() < least or array.max() >= size):
         raise IndexError(f"index out of range: {array.min()} to {array.max()} in a dimension of size {size}")
 
