@@ -5,6 +5,7 @@ for a denser line.
 """
 
 import ast
+import functools
 import io
 import tokenize
 from pathlib import Path
@@ -37,6 +38,7 @@ IGNORED_TOKENS = {
 }
 
 
+@functools.cache
 def code_lines(source: str) -> int:
     """Lines that carry code.
 

@@ -120,7 +120,7 @@ def stepper() -> tuple[nn.Module, Any]:
 
 
 def test_a_captured_step_has_the_same_bits_and_keeps_no_memory() -> None:
-    batches = [images(16) for _ in range(10)]
+    batches = [images(4) for _ in range(10)]
     (eager, step), (captured, inner) = stepper(), stepper()
     replayed = tg.capture(inner)
     tracemalloc.start()
@@ -129,7 +129,8 @@ def test_a_captured_step_has_the_same_bits_and_keeps_no_memory() -> None:
         for i in range(30):
             x, t = batches[i % 10]
             assert replayed(x, t).item() == step(x, t).item()
-            gc.collect()  # an audit leaves cycles behind
+            if i in (9, 29):
+                gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

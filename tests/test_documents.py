@@ -37,7 +37,7 @@ four_sizes = st.tuples(*[st.integers(1, 9)] * 3, st.integers(2, 9))  # softmax o
 def test_on_another_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The quick run, with fewer images, on the strict stand-in for CuPy."""
     images = Report.images
-    monkeypatch.setattr(Report, "images", lambda self, *which, **named: images(self, *which, **named).first(500))
+    monkeypatch.setattr(Report, "images", lambda self, *which, **named: images(self, *which, **named).first(150))
     report = Report(name, quick=True, device=STRICT.device, results=None, pictures=None)
     assert program.DOCUMENTS[name].run(report) == 0
     assert report.findings

@@ -38,9 +38,10 @@ def zero_dim(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, np.generic) else value
 
 
-def examples(test: Callable[..., None], *strategies: st.SearchStrategy[Any]) -> None:
-    """Run `test` on drawn examples: a quarter of the profile's, because there is a test for each op."""
-    some = settings(max_examples=max(settings().max_examples // 4, 1), suppress_health_check=list(HealthCheck))
+def examples(test: Callable[..., None], *strategies: st.SearchStrategy[Any], share: int = 4) -> None:
+    """Run `test` on drawn examples: a quarter of the profile's, because there is a test for each op, or another share.
+    """
+    some = settings(max_examples=max(settings().max_examples // share, 1), suppress_health_check=list(HealthCheck))
     some(given(*strategies)(test))()
 
 
@@ -220,7 +221,7 @@ def test_derivatives_on_a_device(name: str, device: backend.Backend) -> None:
             assert type(actual.array) is device.array
             close(actual, host(wanted))
 
-    examples(check, calls(name), st.sampled_from(LAYOUTS))
+    examples(check, calls(name), st.sampled_from(LAYOUTS), share=8)
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -262,7 +263,7 @@ def test_the_same_tensor_twice(name: str) -> None:
         found = 0.0 if second is None else dot([second], [direction])
         np.testing.assert_allclose(found, slope(lambda by: dot([gradient(by)], [other])), rtol=1e-6, atol=1e-5)
 
-    examples(check, calls(name))
+    examples(check, calls(name), share=10)
     assert met
 
 
@@ -316,7 +317,7 @@ def test_precision_is_kept(name: str, dtype: str) -> None:
                 scale = 1 + np.max(np.abs(host(wanted)), initial=0)
                 np.testing.assert_allclose(host(g) / scale, host(wanted) / scale, atol=tolerance)
 
-    examples(check, calls(name))
+    examples(check, calls(name), share=10)
 
 
 def np_map(function: Callable[[Any], Any], value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_lite as tg
@@ -63,6 +63,7 @@ def test_what_is_computed_twice(f: Any) -> None:
     check(explain(f, X, W).code(), f, (X, W), {}, X=X, W=W)
 
 
+@settings(max_examples=settings().max_examples // 3)
 @given(networks(), st.integers(1, 4), st.integers(1, 6))
 def test_source_agrees_with_the_engine(network: Network, count: int, another: int) -> None:
     X, y = network.examples(count)

@@ -67,13 +67,15 @@ def test_dense_network_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert runs.settings_of(folder) == replace(PRESETS["mlp"], epochs=10, out=tmp_path)
 
 
-def test_the_default_is_a_convolutional_network_with_97_percent(tmp_path: Path,
-                                                                capsys: pytest.CaptureFixture[str]) -> None:
-    """What README.md promises (97.9 % and more), with a margin for the rounding of another machine."""
-    printed, folder = run(capsys, tmp_path)
+def test_the_default_is_a_convolutional_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a third of its epochs it gets to 95.8 %; a margin is left for the rounding of another machine.
+
+    (What README.md promises of all epochs, 97.9 % and more, takes three times as long: `make train`.)
+    """
+    printed, folder = run(capsys, tmp_path, "--epochs", "4")
     assert "Conv2d(1, 16, kernel_size=(5, 5)" in printed
-    assert len(records(folder)) == PRESETS["cnn"].epochs
-    assert records(folder)[-1]["test_accuracy"] >= 0.97
+    assert runs.settings_of(folder) == replace(PRESETS["cnn"], epochs=4, out=tmp_path)
+    assert records(folder)[-1]["test_accuracy"] >= 0.945
     assert (folder / "mistakes.png").stat().st_size > 10_000
     assert re.search(r"= (max|relu)\(.*z1", (folder / "derivation.txt").read_text())
 
