@@ -189,3 +189,12 @@ def test_linspace_in_integers(start: float, end: float, steps: int, expected: li
 def test_linspace_of_negative_steps() -> None:
     with pytest.raises(RuntimeError, match="number of steps must be non-negative"):
         tg.linspace(0, 1, -1)
+
+
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float32, tg.float64])
+@pytest.mark.parametrize("draw", [tg.rand, tg.randn])
+def test_a_single_draw_is_an_array_of_no_axes(draw: Any, dtype: Any) -> None:
+    like = tg.full((), 0.5, dtype=dtype)
+    for x in (draw((), dtype=dtype), tg.rand_like(like), tg.bernoulli(like)):
+        assert type(x.array) is np.ndarray
+        assert (x.shape, x.dtype) == ((), dtype)

@@ -143,7 +143,8 @@ def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, source: Any)
     drawn = getattr(generator, kind)(shape, dtypes.float32)
     if kind == "random":  # rounded down to the multiples of 2 ** -11, as in PyTorch: to the nearest could give 1
         drawn = np.floor(drawn * 2048) / 2048
-    return drawn.astype(dtype)
+    drawn = drawn.astype(dtype)
+    return np.asarray(drawn) if isinstance(drawn, np.generic) else drawn  # of no axes
 
 
 def seed_beside() -> int:
