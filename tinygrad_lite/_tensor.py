@@ -32,7 +32,10 @@ class Tensor(graph.Tensor):
     """An array with a history: what made it, so that it can be differentiated.
 
     `array` is the raw array (NumPy or CuPy), `node` its place in the graph, or None for a constant.  Make tensors with
-    `tensor(...)`, `from_numpy(...)`, `zeros(...)` and so on.
+    `tensor(...)`, `from_numpy(...)`, `zeros(...)` and so on.  As in older scripts `Tensor([1.0, 2.0])` has these values
+    in the default dtype and `Tensor(2, 3)` that shape, with any values; `Tensor(array)` shares the memory of an array.
+
+    Raises TypeError for a single float, and for other objects.
 
     >>> import tinygrad_lite as tg
     >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -45,6 +48,11 @@ class Tensor(graph.Tensor):
     __array_priority__ = 1000
     # No __array_ufunc__ method: None makes `ndarray + tensor` come to Tensor.__radd__.
     __hash__ = object.__hash__
+
+    def __init__(self, data: Any = (), node: Any = None, *sizes: _int) -> None:
+        if data.__class__ is not np.ndarray and not backend.is_array(data):
+            data, node = _from_values_or_sizes(data, *(() if node is None else (node,)), *sizes), None
+        self.array, self.node = data, node
 
     # --- the graph ------------------------------------------------------------------------------------------------
 
@@ -1027,6 +1035,18 @@ class TensorView(View, Tensor):
 
 
 complete(Tensor, TensorView)
+
+
+def _from_values_or_sizes(data: Any, *sizes: Any) -> Any:
+    """The array of PyTorch's old constructor: of values in a sequence, or of these sizes."""
+    if isinstance(data, graph.Tensor) and not sizes:
+        return data.array
+    if isinstance(data, (list, tuple)) and not sizes:
+        return np.array(data, dtypes.get_default_dtype())
+    if all(isinstance(n, (int, np.integer)) for n in (data, *sizes)):
+        return np.empty((data, *sizes), dtypes.get_default_dtype())
+    raise TypeError("Tensor(): data must be a sequence of values, an array or sizes, got "
+                    f"{', '.join(type(x).__name__ for x in (data, *sizes))}; tensor(...) makes one of a number")
 
 
 class RemovableHandle:
