@@ -6,6 +6,7 @@ Nothing here computes: a method is an op under its name (`exp = ops.exp`) or a c
 from __future__ import annotations
 
 import copy
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeAlias
@@ -50,7 +51,7 @@ class Tensor(graph.Tensor):
     __hash__ = object.__hash__
 
     def __init__(self, data: Any = (), node: Any = None, *sizes: _int) -> None:
-        if data.__class__ is not np.ndarray and not backend.is_array(data):
+        if data.__class__ is not np.ndarray and not isinstance(node, Node) and not backend.is_array(data):
             data, node = _from_values_or_sizes(data, *(() if node is None else (node,)), *sizes), None
         self.array, self.node = data, node
 
@@ -123,7 +124,15 @@ class Tensor(graph.Tensor):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has accumulated here; None before."""
+        """The gradient that `backward` has accumulated here; None before.
+
+        Warns of a tensor that is no leaf, whose gradient nobody keeps (see `retain_grad`).
+        """
+        if self._grad_is_lost():
+            warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+                          "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+                          "to be populated for a non-leaf Tensor, use .retain_grad() on it. If you wrote w = w - lr * "
+                          "w.grad, do it inside `with no_grad():` as w -= lr * w.grad.", stacklevel=2)
         return gradient_of(self)  # type: ignore[return-value]
 
     @grad.setter
@@ -141,6 +150,12 @@ class Tensor(graph.Tensor):
     @grad.deleter
     def grad(self) -> None:
         self.grad = None
+
+    def _grad_is_lost(self) -> _bool:
+        """Whether a walk leaves nothing here: for a result that nobody told to keep its gradient."""
+        node = self.node
+        return (node is not None and node.op is not None and getattr(self, "_grad", None) is None
+                and not self.retains_grad)
 
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False,
                  inputs: Sequence[Tensor] | Tensor | None = None) -> None:
