@@ -77,7 +77,7 @@ STATEMENTS = {
               "{a}.squeeze().add_(1)",
               "{a}.masked_fill_({b} > 0, 0)", "{a}.fill_diagonal_(1)", "{a}.fill_({b}.sum())", "{a}.sqrt_()",
               "{a}.reshape(-1).add_(1)", "{a}.expand(1, *{a}.shape).add_(1)", "{a}.narrow(0, 0, 1).copy_({b})",
-              "{a}.copy_({a}.T)", "{a}.uniform_()", "{a}.normal_(generator=own)", "{a}.bernoulli_(0.5)"],
+              "{a}.copy_({a}.T)", "{a}.round_()"],
     "state": ["buffer.mul_(0.5).add_({a}.detach().sum())", "table.copy_({a}.detach())", "table[0].add_({a}.detach())",
               "table.T.lerp_({a}.detach(), 0.5)", "table.diagonal().mul_({a}.detach())", "buffer.__iadd__(1)",
               "with tg.no_grad(): w.mul_(0.9)", "with tg.no_grad(): m.sub_({a})",
@@ -268,8 +268,10 @@ def check(program: Program) -> None:
     for audit in (False, True):
         captured = run(program, audit)
         for i, (a, b) in enumerate(zip(eager, captured, strict=False)):
-            if isinstance(b, str) and (REFUSED.search(b) or isinstance(a, str)):
-                break  # what a refused step left is nobody's concern
+            if isinstance(b, str) and REFUSED.search(b):
+                return  # what a refused step left is nobody's concern, nor how an audit says it
+            if isinstance(a, str) and isinstance(b, str):
+                break
             assert isinstance(a, str) == isinstance(b, str), f"call {i}, {audit=}: eager {a}\n captured {b}"
             differing = {k: (a[k], b[k]) for k in a if a[k] != b[k]}
             assert not differing, f"call {i}, {audit=}: (eager, captured) {differing}"
@@ -307,6 +309,8 @@ def test_programs_that_once_had_other_bits(lines: str, calls: Any) -> None:
     ("x3 = tg.full_like(x0, 0.5); x4 = x3.unfold(-1, 2, 1); x3.add_(1); return x0 + x3, x4", calls_with("apart")),
     ("w.backward(x2); return x0", calls_with("apart")),
     ("return tg.bernoulli(x0.clamp(0, 1))", calls_with("apart")[:2] + calls_with("special")[2:]),
-], ids=["a draw that is written to", "unfold of a constant", "a gradient of another dtype", "checks of values"])
+    ("return tg.zeros_like(x0).uniform_()", calls_with("apart")),
+], ids=["a draw that is written to", "unfold of a constant", "a gradient of another dtype", "checks of values",
+        "uniform_ of a constant"])
 def test_known_faults(lines: str, calls: Any) -> None:
     check(Program(lines.split("; "), OPTIMIZERS[0], calls, True))

@@ -166,7 +166,10 @@ class Model:
             order = np.zeros(base.places.size, int)
             order[places.reshape(-1)] = np.arange(places.size)
             there = np.isin(np.arange(base.places.size), places)
-            base.history = tg.where(tg.tensor(there), gather(value, order), before) if places.size else before
+            if places.size:
+                base.history = tg.where(tg.tensor(there), gather(value, order), before)
+            else:
+                base.history = before + value.sum()  # 0, and it requires grad if the value does
             base.writes += 1
         base.memory[base.places[places]] = value.detach().numpy()
 
@@ -273,6 +276,8 @@ class Run:
         write = WRITES[step.text]
         part = Model(x.base, write.where(x.places), x.layout, x.frozen)
         value = eval(write.what, {"tg": tg, "x": part.read(), "y": y.read()})
+        while "] = " in step.text and value.ndim > part.places.ndim and len(value) == 1:
+            value = value[0]  # an assignment drops leading axes of one
         return x.write(write.where, value, recorded=".detach()" not in write.what)
 
     def check(self) -> bool:
