@@ -33,7 +33,7 @@ VALUES = {
                "tg.cat([{a}, {b}])", "tg.stack([{a}, {b}], -1)", "tg.addcmul({a}, {a}, {b}, value=0.5)",
                "tg.outer({a}.flatten(), {b}.flatten())", "{f}.linear({a}, {b})", "tg.fmod({a}, {b})"],
     "view": ["{a}[1:]", "{a}[..., ::2]", "{a}.T", "{a}[0]", "{a}[-1]", "{a}[None]", "{a}.reshape(-1)",
-             "{a}.diagonal()", "{a}.diagonal(1)", "{a}.unsqueeze(-1)",
+             "{a}.diagonal()", "{a}.diagonal(1)", "{a}.unsqueeze(-1)", "{a}.unfold(-1, 2, 1)", "{a}.unfold(0, 1, 1)",
              "{a}.squeeze()", "{a}.expand(2, *{a}.shape)", "{a}.expand(1, *{a}.shape)", "{a}.flatten()",
              "{a}.narrow(0, 0, 1)", "{a}.movedim(0, -1)", "{a}.unbind(0)[-1]", "{a}.chunk(2)[0]", "{a}.detach()",
              "{a}.data", "tg.einsum('ii->i', {a})", "tg.einsum('ij->ji', {a})", "{a}.select(-1, 0)",
@@ -56,7 +56,7 @@ VALUES = {
              "{f}.binary_cross_entropy_with_logits({a}, {b}.sigmoid())", "{f}.smooth_l1_loss({a}, {b})",
              "{f}.cross_entropy({a}, {b}.softmax(-1))", "({a} * w).sum()", "({a} @ m).sum()"],
     "draw": ["tg.rand_like({a})", "tg.randn({a}.shape)", "{f}.dropout({a}, 0.5)",
-    "tg.bernoulli({a}.sigmoid().nan_to_num())",
+             "tg.bernoulli({a}.sigmoid())", "tg.zeros_like({a}).uniform_()", "tg.zeros_like({a}).normal_()",
              "tg.rand({a}.shape, generator=tg.Generator(3))", "tg.rand({a}.shape, generator=own)",
              "tg.randn(3, generator=own)", "{a} * tg.randperm(3).sum()", "tg.randint(0, 3, (3,))", "tg.randn(3, 3)"],
     "gradient": ["w.grad * 2 if w.grad is not None else w * 1", "w.grad", "m.grad",
@@ -87,7 +87,7 @@ STATEMENTS = {
              "mine = own.get_state()", "own.set_state(mine)"],
     "update": ["({a} * {a}).sum().backward()", "{a}.sum().backward()", "{a}.mean().backward(retain_graph=True)",
                "{a}.backward()", "({a} * w).sum().backward()", "({a} @ m).sum().backward(retain_graph=True)",
-               "{a}.backward({b}.to({a}.dtype))", "optimizer.zero_grad()", "optimizer.zero_grad(set_to_none=False)",
+               "{a}.backward({b})", "optimizer.zero_grad()", "optimizer.zero_grad(set_to_none=False)",
                "optimizer.step()", "optimizer.step(); scheduler.step()", "w.grad = None",
                "m.grad = {a}.detach().clone()",
                "w.grad.mul_(0.5)", "w.grad.zero_()", "tg.nn.utils.clip_grad_norm_([w, m], 1.0)",
@@ -101,8 +101,8 @@ ARGUMENTS = ["apart", "apart", "apart", "same", "base and view", "views", "fortr
              "scalar", "empty", "special", "ties", "double", "table", "parts of table", "w", "expanded", "diagonal"]
 NUMBERS = [1.0, 0.0, -0.0, 1, True, False, 2.5, float("nan"), float("inf"), np.float32(0.5), None, "1"]
 BETWEEN = ["optimizer.zero_grad()", "optimizer.param_groups[0]['lr'] = 0.05", "w.grad = None", "drop.eval()",
-"norm.eval()",
-           "drop.p = 0.0", "w.requires_grad_(False)", "w.requires_grad_()", "table.zero_()", "tg.manual_seed(1)",
+           "norm.eval()", "drop.p = 0.0", "w.requires_grad_(False)", "w.requires_grad_()", "table.zero_()",
+           "tg.manual_seed(1)",
            "m.data = m.data.T", "optimizer.param_groups[0]['weight_decay'] = 0.1", "norm.running_mean = tg.ones(3)",
            "w.grad = tg.ones(3)", "held = w.grad"]
 OPTIMIZERS = ["SGD([w, m], lr=0.1)", "SGD([w, m], lr=0.1, momentum=0.9)", "Adam([w, m], lr=0.01)",
@@ -147,7 +147,7 @@ def programs(draw: st.DrawFn) -> Program:
         template = draw(st.sampled_from(VALUES[kind] if kind in VALUES else STATEMENTS[kind]))
         line = template.format(a=a, b=b, f="tg.nn.functional")
         if kind in VALUES:
-            line = f"{name} = ({line}).clone()" if kind == "draw" else f"{name} = {line}"
+            line = f"{name} = {line}"
         if "with" not in line and draw(st.integers(0, 9)) == 9:
             line = f"with tg.no_grad(): {line}"
         try:
@@ -297,20 +297,11 @@ def calls_with(how: str, *numbers: Any) -> list[tuple[str, Any, int, str]]:
     ("x3 = m.prod(-1); (x3 * x3).sum().backward(); return x3", calls_with("apart")),
     ("x0.copy_(w); (x1 * x1).sum().backward(); return x1", calls_with("same")),
     ("x0.mul_(w); (x1 * x1).sum().backward(); return x1", calls_with("base and view")),
-])
-def test_programs_that_once_had_other_bits(lines: str, calls: Any) -> None:
-    check(Program(lines.split("; "), OPTIMIZERS[0], calls, True))
-
-
-# The lines that are found wrong here are missing above (a draw is cloned there): who mends one puts it back.
-@pytest.mark.xfail(reason="known faults", strict=True, raises=AssertionError)
-@pytest.mark.parametrize(("lines", "calls"), [
     ("x3 = tg.rand_like(x0); x3.add_(1); return -x3", calls_with("apart")),
     ("x3 = tg.full_like(x0, 0.5); x4 = x3.unfold(-1, 2, 1); x3.add_(1); return x0 + x3, x4", calls_with("apart")),
     ("w.backward(x2); return x0", calls_with("apart")),
     ("return tg.bernoulli(x0.clamp(0, 1))", calls_with("apart")[:2] + calls_with("special")[2:]),
     ("return tg.zeros_like(x0).uniform_()", calls_with("apart")),
-], ids=["a draw that is written to", "unfold of a constant", "a gradient of another dtype", "checks of values",
-        "uniform_ of a constant"])
-def test_known_faults(lines: str, calls: Any) -> None:
+])
+def test_programs_that_once_had_other_bits(lines: str, calls: Any) -> None:
     check(Program(lines.split("; "), OPTIMIZERS[0], calls, True))

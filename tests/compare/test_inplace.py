@@ -86,7 +86,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "mean": lambda x: x.mean(0, keepdim=True),
     "max": lambda x: x.max(0)[0],
     "amax": lambda x: x.amax(-1),
-    "softmax": lambda x: x.softmax(-1).contiguous(),
+    "softmax": lambda x: x.softmax(-1).clone(),
     "logsumexp": lambda x: x.logsumexp(0),
     "sin of x.T": lambda x: x.transpose(0, -1).sin(),
     "gram": lambda x: x @ x.transpose(0, -1),
