@@ -128,12 +128,13 @@ class Tensor(graph.Tensor):
 
         Warns of a tensor that is no leaf, whose gradient nobody keeps (see `retain_grad`).
         """
-        if self._grad_is_lost():
+        gradient = gradient_of(self)
+        if gradient is None and self._loses_grad():
             warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
                           "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
                           "to be populated for a non-leaf Tensor, use .retain_grad() on it. If you wrote w = w - lr * "
                           "w.grad, do it inside `with no_grad():` as w -= lr * w.grad.", stacklevel=2)
-        return gradient_of(self)  # type: ignore[return-value]
+        return gradient  # type: ignore[return-value]
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -151,11 +152,10 @@ class Tensor(graph.Tensor):
     def grad(self) -> None:
         self.grad = None
 
-    def _grad_is_lost(self) -> _bool:
-        """Whether a walk leaves nothing here: for a result that nobody told to keep its gradient."""
+    def _loses_grad(self) -> _bool:
+        """Whether a walk leaves nothing here: in a result that nobody told to keep its gradient."""
         node = self.node
-        return (node is not None and node.op is not None and getattr(self, "_grad", None) is None
-                and not self.retains_grad)
+        return node is not None and node.op is not None and not self.retains_grad
 
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False,
                  inputs: Sequence[Tensor] | Tensor | None = None) -> None:
