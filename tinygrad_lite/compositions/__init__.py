@@ -3,6 +3,9 @@
 The modules are those of `ops/`, `statistics` and `inspection`.
 """
 
+from types import FunctionType
+
+from ..engine.call import with_numpy_names
 from .elementwise import (
     absolute, add, addcdiv, addcmul, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, clamp_max,
     clamp_min, clip, copysign, count_nonzero, deg2rad, div, divide, fix, float_power, fmax, fmin, frac, greater,
@@ -32,3 +35,7 @@ from .shape import (
 from .statistics import (
     aminmax, corrcoef, cov, diff, dist, histc, isin, msort, quantile, trapezoid, trapz,
 )
+
+for _name, _function in [*globals().items()]:
+    if isinstance(_function, FunctionType) and not hasattr(_function, "op"):
+        globals()[_name] = with_numpy_names(_function)

@@ -11,8 +11,9 @@ sequences, errors.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -176,6 +177,56 @@ def arguments_of(function: Any) -> list[str]:
     return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
+MISSING: Any = type("Missing", (), {})()
+"""Stands for an argument that was not given under our name."""
+
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def renames(parameters: Iterable[str]) -> dict[str, str]:
+    """Those of NumPy's names that stand for some of these parameters; PyTorch takes them, too."""
+    return {theirs: ours for theirs, ours in NUMPY_NAMES.items() if ours in parameters}
+
+
+def in_our_names(name: str, signature: inspect.Signature, given: dict[str, Any],
+                 others: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, `others` under the names that they have here.
+
+    Raises TypeError, as Python would, for a name that is none, an argument given twice, and one that is missing.
+    """
+    given = {n: x for n, x in given.items() if x is not MISSING}
+    renamed = renames(signature.parameters)
+    for theirs, value in others.items():
+        ours = renamed.get(theirs)
+        if ours is None:
+            raise TypeError(f"{name}() got an unexpected keyword argument {theirs!r}")
+        if given.get(ours, MISSING) is not MISSING and given[ours] is not signature.parameters[ours].default:
+            raise TypeError(f"{name}() got multiple values for argument {ours!r}: {theirs!r} is its name in NumPy")
+        given[ours] = value
+    for p in signature.parameters.values():
+        if p.default is p.empty and p.name not in given:
+            raise TypeError(f"{name}() missing required argument: {p.name!r}")
+    return given
+
+
+def with_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of Tensors that takes NumPy's names of its arguments, too; itself if there are none."""
+    renamed = renames(arguments_of(function))
+    if not renamed:
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        if named and not renamed.keys().isdisjoint(named):
+            signature = inspect.signature(function)
+            theirs = {n: named.pop(n) for n in renamed if n in named}
+            named = in_our_names(function.__name__, signature, signature.bind_partial(*args, **named).arguments, theirs)
+            args = ()
+        return function(*args, **named)
+
+    return call
+
+
 class _Freed(Node):
     """Stands for the parents of a node whose saved values are gone."""
 
@@ -199,7 +250,8 @@ def wrap_sequence(values: Any, nodes: Any) -> list[Any]:
 NAMESPACE: dict[str, Any] = {
     "__name__": __name__, "mode": mode, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Leaf": Leaf,
     "FREED": FREED, "ndarray": np.ndarray, "as_array": as_array, "in_own_memory": in_own_memory, "refuse": refuse,
-    "owner_of": owner_of, "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
+    "MISSING": MISSING, "in_our_names": in_our_names, "owner_of": owner_of,
+    "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
     "note_forward": note_forward, "note_vjp": note_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
 }
 """The globals of every written call.  `_tensor.py` puts the completed Tensor class here (see `complete`)."""
@@ -248,14 +300,21 @@ def _kept(op: Op) -> dict[str, list[str]]:
 
 def _write_call(op: Op) -> Iterator[str]:
     parameters: list[str] = []
+    renamed = renames(op.signature.parameters)
+    may_miss: list[str] = []
     for parameter in op.signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parameters:
             parameters.append("*")
         if parameter.default is not inspect.Parameter.empty:
             op.namespace[f"default_{parameter.name}"] = parameter.default
             parameters.append(f"{in_call(parameter.name)}=default_{parameter.name}")
+        elif may_miss or parameter.name in renamed.values():  # it may come under NumPy's name
+            may_miss.append(in_call(parameter.name))
+            parameters.append(f"{in_call(parameter.name)}=MISSING")
         else:
             parameters.append(in_call(parameter.name))
+    if renamed:
+        parameters.append("**numpy_names")
     values = [f"v_{o}" for o in op.operands]
     as_given, arguments = (", ".join(
         (f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "")
@@ -265,6 +324,10 @@ def _write_call(op: Op) -> Iterator[str]:
     promoted = op.promoted if op.promotion != "none" else ()
 
     yield f"def call({', '.join(parameters)}):"
+    if renamed:
+        given = ", ".join(f"{p!r}: {in_call(p)}" for p in op.signature.parameters)
+        odd = " or ".join(["numpy_names", *(f"{p} is MISSING" for p in may_miss)])
+        yield f"    if {odd}: return op.call(**in_our_names(op.name, op.signature, {{{given}}}, numpy_names))"
     may_be_none = any(op.signature.parameters[o].default is None for o in op.operands)
     if not (op.sequence or op.residuals or may_be_none):  # the short way of VJPs on arrays
         arrays = " and ".join(f"type({in_call(o)}) is ndarray" for o in op.operands)
