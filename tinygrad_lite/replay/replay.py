@@ -127,12 +127,7 @@ class Recording:
     def examine(self) -> None:
         """Find out which constants are private and what is overwritten.  By now nobody holds the step's Tensors."""
         values = {v: None for c in self.calls for v in _values_of(c)}
-        views: dict[int, set[int]] = {}  # those that refer to an array because they are views of it, or stand between
-        for v in values:
-            part = v.array
-            while (base := getattr(part, "base", None)) is not None:
-                views.setdefault(id(base), set()).add(id(part))
-                part = base
+        views = _views_of(v.array for v in values)
         self.private = {v for v in self.initial if v.role == "constant" and v.array.base is None
                         and sys.getrefcount(v.array) - len(views.get(id(v.array), ())) <= _PRIVATE}
         overwritten = {id(owner_of(v.array)) for c in self.calls if isinstance(c, Call) for v in c.overwrites()}
@@ -167,6 +162,19 @@ def _references(value: Value) -> int:
 
 _PRIVATE = _references(Value(0, "constant", np.empty(0)))
 """What `getrefcount` says of an array that only its Value holds (Pythons differ)."""
+
+
+def _views_of(arrays: Iterable[Any]) -> dict[int, set[int]]:
+    """By the id of an array: what refers to it because it is a view of it, or stands between it and its views.
+
+    A function of its own, whose variables are gone when the references are counted.
+    """
+    views: dict[int, set[int]] = {}
+    for part in arrays:
+        while (base := getattr(part, "base", None)) is not None:
+            views.setdefault(id(base), set()).add(id(part))
+            part = base
+    return views
 
 
 def _values_of(call: Call | LiveCall) -> Iterator[Value]:
