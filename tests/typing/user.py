@@ -2,6 +2,7 @@
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn
+from tinygrad_lite.datasets import DataLoader, Dataset
 from tinygrad_lite.nn import functional as F
 
 
@@ -64,6 +65,44 @@ class Scale(nn.Module):
         return F.gelu(x) * self.scale
 
 
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        self.bn = nn.BatchNorm1d(3)
+        self.body = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), Scale(3))
+        self.rnn = nn.LSTM(3, 3)
+        self.register_buffer("mean", tg.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.bn(self.fc(x)).relu() * 2
+        y, (h, c) = self.rnn(self.body(x))
+        return y + h + c - self.mean
+
+    def centre(self) -> Tensor:
+        return self.mean
+
+
+def epoch(model: Net, data: Dataset, optimizer: tg.optim.SGD) -> float:
+    total = 0.0
+    criterion = nn.CrossEntropyLoss()
+    for x, y in DataLoader(data, batch_size=2, shuffle=True):
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    return total
+
+
+class Pairs(Dataset):
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> tuple[float, int]:
+        return float(index), index
+
+
 def mistakes(x: Tensor) -> None:
     tg.exp("hello")  # wrong
     tg.exp(x, 1)  # wrong
@@ -82,3 +121,7 @@ def mistakes(x: Tensor) -> None:
     y = tg.sum(x)  # wrong
     x.exp_("1")  # wrong
     x += "1"  # wrong
+    Net()("x")  # wrong
+    nn.Linear(2, 3)(x, x)  # wrong
+    nn.ReLU()(x).nothing()  # wrong
+    Net().typo(x)  # wrong
