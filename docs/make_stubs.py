@@ -1,4 +1,4 @@
-"""Write the stubs that tell type checkers what ops and compositions are for users: `python docs/make_stubs.py`.
+"""Write the stubs that tell type checkers what ops and compositions are for users: `make stubs`.
 
 In the sources an op takes and returns an `Array`, which is a raw array or a Tensor; users give and get Tensors.
 tests/test_types.py compares what is committed with what this writes.
@@ -170,6 +170,8 @@ def stubs() -> dict[Path, str]:
         PACKAGE / "_functions.pyi": HEADER + tensor + generator + SHARED + "\n" + functions(tg),
         PACKAGE / "_methods.pyi": HEADER + "from .engine import graph\n" + tensor + generator
         + "from ._functions import AMinMax, Dim, Operand, Picked\n\n" + methods(),
+        PACKAGE / "linalg.pyi": HEADER + tensor + "from ._functions import Operand, SlogdetResult\n\n"
+        + functions(tg.linalg) + "\n" + exported(tg.linalg),
         PACKAGE / "nn" / "functional.pyi": HEADER + "from tinygrad_lite import Generator, Tensor\n" + shared + "\n"
         + functions(nn.functional) + "\n" + exported(nn.functional),
     }

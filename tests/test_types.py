@@ -24,7 +24,7 @@ def maker() -> Any:
 
 def test_the_stubs_are_those_of_the_code() -> None:
     stale = [path.name for path, text in maker().stubs().items() if path.read_text() != text]
-    assert not stale, f"{stale}: run `python docs/make_stubs.py`"
+    assert not stale, f"{stale}: write them anew: make stubs"
 
 
 def test_a_users_file_passes_and_each_mistake_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,8 @@ def pairs(x: Tensor) -> tuple[Tensor, Tensor]:
     values, indices = x.max(dim=0)
     top = x.topk(2).values + tg.sort(x).values
     first, second = x.chunk(2)
-    sign, logabsdet = tg.slogdet(x)
+    sign, logabsdet = tg.linalg.slogdet(x)
+    x = tg.linalg.solve(x, tg.linalg.inv(x)) + tg.linalg.norm(x)
     low: Tensor = tg.min(x) + x.median() + tg.aminmax(x).max
     return values + top + low + first + second + sign + logabsdet, indices
 
