@@ -628,6 +628,35 @@ def test_an_array_that_the_step_overwrites_and_somebody_keeps() -> None:
         step(tg.ones(2))
 
 
+def test_windows_of_an_array_that_the_step_makes_and_overwrites() -> None:
+    def step(x: Any) -> Any:
+        y = tg.full_like(x, 0.5)
+        windows = y.unfold(-1, 2, 1)
+        y.add_(1)
+        return x + windows.sum() + y.sum()
+
+    captured = capture(step, audit=False)
+    for i in range(4):
+        assert bits(captured(tg.ones(2, 2) * i)) == bits(step(tg.ones(2, 2) * i))
+
+
+@pytest.mark.parametrize("dtype", [tg.int64, tg.float64, tg.float16, tg.float32])
+def test_a_gradient_of_another_dtype_to_start_from(dtype: Any) -> None:
+    gradients = []
+    for captured in (False, True):
+        w = tg.ones(3, requires_grad=True)
+
+        def step(x: Any, w: Any = w) -> Any:
+            (w * 1).backward(-x)
+            return x * 1
+
+        run = capture(step, audit=False) if captured else step
+        for i in range(1, 4):
+            run(tg.full((3,), i, dtype=dtype))
+        gradients.append(bits(w.grad))
+    assert gradients[0] == gradients[1]
+
+
 def test_arguments_can_be_overwritten() -> None:
     @capture
     def step(x: Any, scale: Any) -> Any:
@@ -991,6 +1020,13 @@ def test_audit_gives_a_replay_what_was_drawn_and_not_what_became_of_it() -> None
         return drawn * x
 
     assert run(step) == run(capture(step))
+
+
+@pytest.mark.parametrize("draw", [n for n in ("uniform_", "normal_", "bernoulli_") if hasattr(tg.Tensor, n)])
+def test_audit_of_what_is_drawn_into_an_array_that_the_step_makes(draw: str) -> None:
+    step = capture(lambda x: getattr(tg.zeros_like(x), draw)() * x)
+    drawn = [step(tg.ones(5)).tolist() for _ in range(5)]
+    assert len({*map(str, drawn)}) > 1
 
 
 def test_audit_takes_any_nan_for_any_other() -> None:

@@ -198,3 +198,26 @@ def test_a_single_draw_is_an_array_of_no_axes(draw: Any, dtype: Any) -> None:
     for x in (draw((), dtype=dtype), tg.rand_like(like), tg.bernoulli(like)):
         assert type(x.array) is np.ndarray
         assert (x.shape, x.dtype) == ((), dtype)
+
+
+def test_the_constructor_of_older_scripts() -> None:
+    for made, expected in [
+        (tg.Tensor([1, 2]), [1.0, 2.0]), (tg.Tensor([[1.5], [2]]), [[1.5], [2.0]]), (tg.Tensor((3, 4)), [3.0, 4.0]),
+        (tg.Tensor([tg.tensor(1.0), 2]), [1.0, 2.0]), (tg.Tensor([]), []), (tg.Tensor(), []),
+    ]:
+        assert made.tolist() == expected
+        assert (made.dtype, made.requires_grad) == (tg.float32, False)
+    assert tg.Tensor(2, 3).shape == (2, 3)
+    assert tg.Tensor(4).shape == (4,)
+    assert tg.Tensor(2, 3, 4, 5).shape == (2, 3, 4, 5)
+    assert "tensor(" in repr(tg.Tensor(2, 3))
+    assert tg.nn.Parameter(tg.Tensor(3, 4)).shape == (3, 4)
+    x, array = tg.zeros(2), np.zeros(2)
+    tg.Tensor(x).add_(1)
+    tg.Tensor(array).add_(1)
+    assert x.tolist() == array.tolist() == [1.0, 1.0]
+    for wrong in (1.5, "a", None, {1: 2}, np.float32(1)):
+        with pytest.raises(TypeError, match="must be a sequence"):
+            tg.Tensor(wrong)
+    with pytest.raises(TypeError, match="must be a sequence"):
+        tg.Tensor([1.0], [2.0])

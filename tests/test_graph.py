@@ -868,7 +868,35 @@ def test_a_leaf_that_became_the_result_of_an_operation_has_no_place_for_its_grad
     w.copy_(u)
     with pytest.raises(RuntimeError, match=r"leaf variable of shape \(2,\) has been moved into the graph interior"):
         loss.backward()
-    assert w.grad is None
+    with pytest.warns(UserWarning, match="not a leaf Tensor"):
+        assert w.grad is None
+
+
+def test_a_gradient_that_nobody_keeps_is_warned_of() -> None:
+    w = leaf(1.0, 2.0)
+    y = w * 2
+    with pytest.warns(UserWarning, match=r"not a leaf Tensor .*retain_grad\(\)") as caught:
+        assert y.grad is None
+    assert caught[0].filename == __file__
+    y.retain_grad()
+    assert y.grad is None
+    y.sum().backward()
+    assert values(y.grad) == [1.0, 1.0]
+    for silent in (w, w.detach(), tg.ones(2), w.detach() * 2):
+        _ = silent.grad
+
+
+def test_a_history_that_ends_in_tensor_is_warned_of() -> None:
+    w = leaf(1.0)
+    for source in (w * 2, w):
+        with pytest.warns(UserWarning, match=r"recommended to use sourceTensor.detach\(\).clone\(\)") as caught:
+            tg.tensor(source)
+        assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"stack\(\[...\]\) keeps their history") as caught:
+        tg.tensor([w, w * 2])
+    assert caught[0].filename == __file__
+    tg.tensor(w.detach())
+    tg.tensor([w.detach(), w.detach()])
 
 
 def test_only_floating_leaves() -> None:

@@ -641,3 +641,13 @@ def test_ravel_is_a_view_only_where_elements_lie_in_order() -> None:
     for part in (x[..., 0], x.T, x.view(3, 1, 2)[..., 0]):  # of which some could be flattened without a copy
         part.ravel().add_(10)
     assert x.tolist() == [[1, 1], [2, 2], [2, 2]]
+
+
+def test_windows_follow_a_write_to_their_base() -> None:
+    a = tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    y = a * 1
+    windows = y.unfold(-1, 2, 1)
+    y.mul_(a)
+    windows.sum().backward()
+    assert a.grad is not None
+    assert a.grad.tolist() == [[2.0, 8.0, 6.0], [8.0, 20.0, 12.0]]

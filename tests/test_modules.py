@@ -64,8 +64,8 @@ def two_orders(module: nn.Module, arrays: list[Any], device: backend.Backend, or
 class Drawn:
     """NumPy's random numbers in float64, on any device and in any dtype, which have numbers of their own."""
 
-    def __init__(self, generator: np.random.Generator, like: Any) -> None:
-        self.generator, self.device = generator, backend.of(like)
+    def __init__(self, generator: np.random.Generator, where: backend.Backend) -> None:
+        self.generator, self.device = generator, where
 
     def __getattr__(self, kind: str) -> Any:
         draw = getattr(self.generator, kind)

@@ -6,6 +6,7 @@ Nothing here computes: a method is an op under its name (`exp = ops.exp`) or a c
 from __future__ import annotations
 
 import copy
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -38,7 +39,10 @@ class Tensor(Methods):
     """An array with a history: what made it, so that it can be differentiated.
 
     `array` is the raw array (NumPy or CuPy), `node` its place in the graph, or None for a constant.  Make tensors with
-    `tensor(...)`, `from_numpy(...)`, `zeros(...)` and so on.
+    `tensor(...)`, `from_numpy(...)`, `zeros(...)` and so on.  As in older scripts `Tensor([1.0, 2.0])` has these values
+    in the default dtype and `Tensor(2, 3)` that shape, with any values; `Tensor(array)` shares the memory of an array.
+
+    Raises TypeError for a single float, and for other objects.
 
     >>> import tinygrad_lite as tg
     >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -51,6 +55,11 @@ class Tensor(Methods):
     __array_priority__ = 1000
     # No __array_ufunc__ method: None makes `ndarray + tensor` come to Tensor.__radd__.
     __hash__ = object.__hash__
+
+    def __init__(self, data: Any = (), node: Any = None, *sizes: _int) -> None:
+        if data.__class__ is not np.ndarray and not isinstance(node, Node) and not backend.is_array(data):
+            data, node = _from_values_or_sizes(data, *(() if node is None else (node,)), *sizes), None
+        self.array, self.node = data, node
 
     # --- the graph ------------------------------------------------------------------------------------------------
 
@@ -121,8 +130,17 @@ class Tensor(Methods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has accumulated here; None before."""
-        return gradient_of(self)  # type: ignore[return-value]
+        """The gradient that `backward` has accumulated here; None before.
+
+        Warns of a tensor that is no leaf, whose gradient nobody keeps (see `retain_grad`).
+        """
+        gradient = gradient_of(self)
+        if gradient is None and self._loses_grad():
+            warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+                          "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+                          "to be populated for a non-leaf Tensor, use .retain_grad() on it. If you wrote w = w - lr * "
+                          "w.grad, do it inside `with no_grad():` as w -= lr * w.grad.", stacklevel=2)
+        return gradient  # type: ignore[return-value]
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -139,6 +157,11 @@ class Tensor(Methods):
     @grad.deleter
     def grad(self) -> None:
         self.grad = None
+
+    def _loses_grad(self) -> _bool:
+        """Whether a walk leaves nothing here: in a result that nobody told to keep its gradient."""
+        node = self.node
+        return node is not None and node.op is not None and not self.retains_grad
 
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False,
                  inputs: Sequence[Tensor] | Tensor | None = None) -> None:
@@ -1040,6 +1063,18 @@ class TensorView(View, Tensor):
 
 
 complete(Tensor, TensorView)
+
+
+def _from_values_or_sizes(data: Any, *sizes: Any) -> Any:
+    """The array of PyTorch's old constructor: of values in a sequence, or of these sizes."""
+    if isinstance(data, graph.Tensor) and not sizes:
+        return data.array
+    if isinstance(data, (list, tuple)) and not sizes:
+        return np.array(data, dtypes.get_default_dtype())
+    if all(isinstance(n, (int, np.integer)) for n in (data, *sizes)):
+        return np.empty((data, *sizes), dtypes.get_default_dtype())
+    raise TypeError("Tensor(): data must be a sequence of values, an array or sizes, got "
+                    f"{', '.join(type(x).__name__ for x in (data, *sizes))}; tensor(...) makes one of a number")
 
 
 class RemovableHandle:

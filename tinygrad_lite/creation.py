@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,10 @@ def tensor(data: Any, *, dtype: Any = None, device: str | None = None, requires_
     >>> tg.tensor([1.5, 2.0]).dtype
     dtype('float32')
     """
+    if isinstance(data, graph.Tensor) and data.node is not None:
+        warnings.warn("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+                      "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor): its "
+                      "history ends here. clone() keeps it.", stacklevel=2)
     return _finish(_to_array(data, dtype, device, copy=True), requires_grad)
 
 
@@ -134,6 +139,9 @@ def _numbers(data: Any) -> Any:
 def _without_tensors(data: Any) -> Any:
     if isinstance(data, Tensor):
         data._reading("tensor([...])")
+        if data.node is not None:
+            warnings.warn("tensor([...]) of tensors that require grad makes constants of them; stack([...]) keeps "
+                          "their history", stacklevel=7)  # of a list in no other list
         return backend.to_host(data.array)
     return [_without_tensors(x) for x in data] if isinstance(data, (list, tuple)) else data
 

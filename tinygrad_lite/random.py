@@ -127,17 +127,16 @@ def _permutation(source: Any, n: int) -> Any:
     return _numpy_of(source).permutation(n)
 
 
-def _on_device(generator: np.random.Generator, like: Any) -> Any:
-    """The generator to draw arrays like `like` from: this one, or one of its device seeded by this one."""
-    where = backend.of(like)
+def _on_device(generator: np.random.Generator, where: backend.Backend) -> Any:
+    """The generator to draw arrays of a backend from: this one, or one of the device seeded by this one."""
     if where is backend.numpy:
         return generator
     return where.module.random.default_rng(int(generator.integers(2**63)))
 
 
-def _draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, source: Any) -> Any:
+def _draw(kind: str, where: backend.Backend, shape: tuple[int, ...], dtype: Any, source: Any) -> Any:
     """One array of draws: "random" from U[0, 1) or "standard_normal".  float16 is drawn as float32."""
-    generator = _on_device(_numpy_of(source), like)
+    generator = _on_device(_numpy_of(source), where)
     if dtype != dtypes.float16:
         return getattr(generator, kind)(shape, dtype)
     drawn = getattr(generator, kind)(shape, dtypes.float32)
@@ -217,7 +216,7 @@ def set_rng_state(new_state: dict[str, Any]) -> None:
 
 def draw(kind: str, like: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None = None) -> Any:
     """A raw array of draws on the backend of the raw array `like`; made anew at each replay of a captured step."""
-    return live(_draw, kind, like, shape, dtype, generator and generator._source)
+    return live(_draw, kind, backend.of(like), shape, dtype, generator and generator._source)
 
 
 def integers(low: int, high: int, size: tuple[int, ...], generator: Generator | None) -> Any:

@@ -10,6 +10,8 @@ gradient is never silently wrong.  What differs besides is named here, and nothi
   its base was told to require grad; programs do not do that.
 - Where a view of a constant was taken under `no_grad`, PyTorch refuses to record a write to it, and after a recorded
   write to its base every use of it.  Here it is as good as any other view of a constant; the program goes on without.
+- softmax of a transposed tensor lies in memory as its operand does, as results do elsewhere, too; in PyTorch it lies in
+  order, and so may have a view where here `view` asks for `reshape`.
 - A part of an expanded tensor is read-only here, as it is in NumPy, even if its elements do not overlap; and an
   expanded tensor cannot be filled.  (One that expands nothing, `x.expand(1, *x.shape)`, can be written to.)
 - PyTorch refuses to write to a tensor what is computed from a part of it that overlaps but is not the same,
@@ -84,7 +86,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "mean": lambda x: x.mean(0, keepdim=True),
     "max": lambda x: x.max(0)[0],
     "amax": lambda x: x.amax(-1),
-    "softmax": lambda x: x.softmax(-1),
+    "softmax": lambda x: x.softmax(-1).clone(),
     "logsumexp": lambda x: x.logsumexp(0),
     "sin of x.T": lambda x: x.transpose(0, -1).sin(),
     "gram": lambda x: x @ x.transpose(0, -1),

@@ -8,6 +8,7 @@ from typing import Any
 from . import graph
 from .call import wrap
 from .graph import Node, Tensor, mode, switch_grad
+from .operation import to_dtype
 from .walk import deposit, own, walk
 
 
@@ -60,10 +61,11 @@ def first_gradient(output: Tensor, gradient: Any, create: bool) -> Any:
         if not hasattr(seed, "dtype") or seed.shape != output.array.shape:
             raise RuntimeError(f"gradient must be a Tensor of the output's shape {output.array.shape}, got "
                                f"{getattr(seed, 'shape', type(seed).__name__)}")
+        if create or observed:
+            seed = gradient if isinstance(gradient, graph.Tensor) else wrap(seed, None)
+            return seed if seed.array.dtype == output.array.dtype else to_dtype(seed, output.array.dtype)
         if seed.dtype != output.array.dtype:
             seed = seed.astype(output.array.dtype)
-        elif isinstance(gradient, graph.Tensor) and (create or observed):
-            return gradient
     return wrap(seed, None) if create or observed else seed
 
 

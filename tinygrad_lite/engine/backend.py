@@ -141,6 +141,11 @@ def to_host(array: Any) -> np.ndarray[Any, Any]:
     return transfer(array, numpy)  # type: ignore[no-any-return]
 
 
+def is_array(x: Any) -> bool:
+    """Whether x is a raw array of some backend, and neither a Tensor nor a NumPy scalar."""
+    return hasattr(x, "dtype") and hasattr(x, "shape") and not hasattr(x, "array") and not isinstance(x, np.generic)
+
+
 CHUNK = 1 << 13
 """In chunks of so many values, and of 32 for each place, `np.add.at` takes a tenth more time than for all at once."""
 

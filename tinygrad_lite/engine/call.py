@@ -199,7 +199,7 @@ def wrap_sequence(values: Any, nodes: Any) -> list[Any]:
 NAMESPACE: dict[str, Any] = {
     "__name__": __name__, "mode": mode, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Leaf": Leaf,
     "FREED": FREED, "ndarray": np.ndarray, "as_array": as_array, "in_own_memory": in_own_memory, "refuse": refuse,
-    "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
+    "owner_of": owner_of, "coerce": coerce, "recast": recast, "observe": observe, "open_sequence": open_sequence,
     "note_forward": note_forward, "note_vjp": note_vjp, "wrap": wrap, "wrap_sequence": wrap_sequence,
 }
 """The globals of every written call.  `_tensor.py` puts the completed Tensor class here (see `complete`)."""
@@ -324,7 +324,8 @@ def _write_call(op: Op) -> Iterator[str]:
     if op.view:
         o = op.operands[0]
         given = in_call(o)
-        shares_memory = f"y.base is v_{o} or y is v_{o} or (y.base is not None and y.base is v_{o}.base)"
+        shares_memory = (f"y.base is v_{o} or y is v_{o} or (y.base is not None and "
+                         f"(y.base is v_{o}.base or owner_of(y) is owner_of(v_{o})))")
         yield f"    if isinstance({given}, Tensor) and ({shares_memory}):"
         yield f"        return make_view(y, node, {given}, op, {settings})"
     yield "    t = new(Tensor); t.array = y; t.node = node"

@@ -127,12 +127,14 @@ class Recording:
     def examine(self) -> None:
         """Find out which constants are private and what is overwritten.  By now nobody holds the step's Tensors."""
         values = {v: None for c in self.calls for v in _values_of(c)}
-        views: dict[int, int] = {}
+        views: dict[int, set[int]] = {}  # those that refer to an array because they are views of it, or stand between
         for v in values:
-            base = getattr(v.array, "base", None)
-            views[id(base)] = views.get(id(base), 0) + 1
+            part = v.array
+            while (base := getattr(part, "base", None)) is not None:
+                views.setdefault(id(base), set()).add(id(part))
+                part = base
         self.private = {v for v in self.initial if v.role == "constant" and v.array.base is None
-                        and sys.getrefcount(v.array) - views.get(id(v.array), 0) <= _PRIVATE}
+                        and sys.getrefcount(v.array) - len(views.get(id(v.array), ())) <= _PRIVATE}
         overwritten = {id(owner_of(v.array)) for c in self.calls if isinstance(c, Call) for v in c.overwrites()}
         self.written = [v for v in (*self.inputs, *(v for v in values if v.role in ("constant", "gradient")))
                         if v not in self.private and id(owner_of(v.array)) in overwritten]
