@@ -14,7 +14,7 @@ PYTEST = $(RUN) -m pytest -n $(JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips at once in one environment would break it
-.PHONY: help train transformer test compare lint types fuzz bench reference house lines clean
+.PHONY: help train transformer test compare lint types fuzz bench reference stubs house lines clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(VENV)/.bench ## microseconds per op and per training step
 
 reference: $(VENV)/.dev ## write docs/reference anew from the docstrings
 	$(RUN) docs/make_reference.py
+
+stubs: $(VENV)/.dev ## write the .pyi anew: what type checkers read of ops and compositions
+	$(RUN) docs/make_stubs.py
 
 house: $(VENV)/.dev ## draw docs/pictures/house.svg anew from the imports
 	$(RUN) docs/make_house.py

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import accumulate
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,14 @@ from ..engine.dtypes import get_default_dtype, promote_types
 from ..ops import cat
 from ..random import Generator, default_generator
 
-Item_co = TypeVar("Item_co", covariant=True)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # of checkers, which bring it along: `default` is new in Python 3.13
+
+    Item_co = TypeVar("Item_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    Item_co = TypeVar("Item_co", covariant=True)
 Indices: TypeAlias = slice | Sequence[int] | NDArray[np.integer[Any]]
 Transform: TypeAlias = Callable[[Any], Any]
 

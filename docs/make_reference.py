@@ -20,67 +20,115 @@ FOLDER = Path(__file__).parent / "reference"
 
 def pages() -> dict[str, str]:
     """The text of each page by its file's name."""
-    functions = [getattr(tg, name) for name in tg.__all__]
-    plain = [f for f in functions if inspect.isfunction(f) and not hasattr(f, "op")]
+    named = {name: getattr(tg, name) for name in tg.__all__}
+    named = {n: x for n, x in named.items() if is_entry(x) and x.__module__.startswith("tinygrad_lite")}
+    named = {n: x for n, x in named.items() if x is not tg.Tensor and not is_registered(n, x)}
+    readers = {n: x for n, x in named.items() if n in READERS}
+    layers = {n: x for n, x in named.items() if x.__module__.startswith("tinygrad_lite.nn")}
+    parts = {name: listed(getattr(tg, name)) for name in ("autograd", "cuda", "linalg")}
+    described = {**readers, **layers, **{n: x for part in parts.values() for n, x in part.items()}}
+    rest = {n: x for n, x in named.items() if described.get(n) is not x}
     return {
         "ops.md": ops_page(),
         "functions.md": page(
             "Functions", "What `tinygrad_lite` has beside its [ops](ops.md): compositions of them, tensors from "
-            "nothing, grad modes, readers of programs. Most are methods of `Tensor`, too.", by_module(plain)),
+            "nothing, grad modes, readers of programs. Most are methods of `Tensor`, too. What stands in "
+            "[nn.functional](functional.md) is described there: " + ", ".join(f"`{n}`" for n in sorted(layers)) + ".",
+            [*((heading, with_methods(things)) for heading, things in by_module(rest)),
+             ("explain, trace and capture", with_methods(readers)),
+             *((name, with_methods(part)) for name, part in parts.items())]),
         "tensor.md": page("Tensor", inspect.getdoc(tg.Tensor) or "", [("", methods(tg.Tensor))]),
         "nn.md": page("nn: layers and losses", inspect.getdoc(nn) or "", by_module(classes(nn))),
         "functional.md": page(
-            "nn.functional and nn.init", inspect.getdoc(nn.functional) or "",
-            [*by_module(f for f in listed(nn.functional) if not hasattr(f, "op")), ("nn.init", listed(nn.init))]),
+            "nn.functional, nn.init and nn.utils", inspect.getdoc(nn.functional) or "",
+            [*by_module({n: f for n, f in listed(nn.functional).items() if not is_registered(n, f)}),
+             ("nn.init", listed(nn.init)), ("nn.utils", listed(nn.utils))]),
         "optim.md": page("optim: optimizers and schedules", inspect.getdoc(optim) or "",
                          [("optim", classes(optim)), ("optim.lr_scheduler", classes(lr_scheduler))]),
         "datasets.md": page("datasets", inspect.getdoc(datasets) or "",
                             [("datasets", listed(datasets)), ("datasets.transforms", classes(datasets.transforms))]),
-        "testing.md": page("testing", inspect.getdoc(testing) or "", [("testing", listed(testing))]),
+        "testing.md": page("testing", inspect.getdoc(testing) or "", [("testing", with_methods(listed(testing)))]),
     }
 
 
-def listed(module: ModuleType) -> list[Any]:
+READERS = {"Explanation", "Program", "capture", "explain", "trace"}
+HEADINGS = {"engine.backend": "devices and dtypes", "engine.devices": "devices and dtypes",
+            "engine.dtypes": "devices and dtypes", "engine.graph": "grad modes", "autograd": "grad modes",
+            "engine.operation": "ops of your own"}
+"""What a private module is called on a page; others go by the last part of their name."""
+
+
+def is_entry(x: Any) -> bool:
+    """Whether something public is a function or a class, which have entries of their own."""
+    return inspect.isfunction(x) or inspect.isclass(x)
+
+
+def is_registered(name: str, x: Any) -> bool:
+    """Whether a function is an op under this name, which the page of ops describes."""
+    return hasattr(x, "op") and x.op.name == name and name in REGISTRY
+
+
+def listed(module: ModuleType) -> dict[str, Any]:
     """The functions and classes that a module names as public, or those that it defines under a public name."""
     defined = [n for n, x in vars(module).items() if getattr(x, "__module__", None) == module.__name__ and n[0] != "_"]
-    found = [getattr(module, name) for name in getattr(module, "__all__", defined)]
-    return [x for x in found if inspect.isfunction(x) or inspect.isclass(x)]
+    found = {name: getattr(module, name) for name in getattr(module, "__all__", defined)}
+    return {name: x for name, x in found.items() if is_entry(x)}
 
 
-def classes(module: ModuleType) -> list[Any]:
+def classes(module: ModuleType) -> dict[str, Any]:
     """The classes that a module names as public."""
-    return [x for x in listed(module) if inspect.isclass(x)]
+    return {name: x for name, x in listed(module).items() if inspect.isclass(x)}
 
 
-def methods(of: type) -> list[Any]:
+def methods(of: type) -> dict[str, Any]:
     """The methods and properties that a class defines under a public name, but for those that are ops."""
     found = {name: value for name, value in vars(of).items() if not name.startswith("_")}
-    return [x for x in found.values() if not hasattr(x, "op") and (inspect.isfunction(x) or isinstance(x, property))]
+    return {n: x for n, x in found.items()
+            if not is_registered(n, x) and (inspect.isfunction(x) or isinstance(x, property))}
 
 
-def by_module(things: Iterable[Any]) -> list[tuple[str, list[Any]]]:
-    """Functions and classes under the module that they stand in."""
-    groups: dict[str, list[Any]] = {}
-    for x in things:
-        groups.setdefault(x.__module__.removeprefix("tinygrad_lite.").lstrip("_"), []).append(x)
+def with_methods(things: dict[str, Any]) -> dict[str, Any]:
+    """Functions and classes, each class followed by its methods."""
+    found: dict[str, Any] = {}
+    for name, x in things.items():
+        found[name] = x
+        if inspect.isclass(x):
+            found |= {f"{name}.{n}": method for n, method in methods(x).items() if inspect.getdoc(method)}
+    return found
+
+
+def by_module(things: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Functions and classes under the subject that their module is about."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, x in things.items():
+        module = x.__module__.removeprefix("tinygrad_lite.")
+        groups.setdefault(HEADINGS.get(module, module.rpartition(".")[2]), {})[name] = x
     return sorted(groups.items())
 
 
-def page(title: str, about: str, groups: Iterable[tuple[str, list[Any]]]) -> str:
-    """A page with an entry for each function or class."""
-    parts = [f"# {title}", markdown(about)]
+def page(title: str, about: str, groups: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    """A page with an entry for each name; a further name of the same thing gets one line."""
+    groups = list(groups)
+    parts = [f"# {title}", markdown(about), *contents([heading for heading, _ in groups if heading])]
     for heading, things in groups:
         parts += [f"## {heading}"] if heading else []
-        parts += [entry(x) for x in things]
+        for name, x in things.items():
+            own = getattr(x, "__name__", name.rpartition(".")[2])
+            known = own != name and things.get(own) is x or is_registered(own, x) and own != name
+            parts.append(f"### `{name}`\n\nAnother name of `{own}`." if known else entry(name, x))
     return "\n\n".join(parts) + "\n"
 
 
-def entry(x: Any) -> str:
+def contents(headings: list[str]) -> list[str]:
+    """Links to the headings of a page that has several."""
+    links = [f"[{h}](#{re.sub(r'[^a-z0-9_ -]', '', h.lower()).replace(' ', '-')})" for h in headings]
+    return [" · ".join(links)] if len(links) > 1 else []
+
+
+def entry(name: str, x: Any) -> str:
     """The heading and the docstring of a function, class or property."""
-    if isinstance(x, property):
-        assert x.fget is not None
-        return f"### `{x.fget.__name__}`\n\n{markdown(inspect.getdoc(x) or '')}"
-    return f"### `{x.__name__}{signature(x)}`\n\n{markdown(inspect.getdoc(x) or '')}"
+    shown = "" if isinstance(x, property) else signature(x)
+    return f"### `{name}{shown}`\n\n{markdown(inspect.getdoc(x) or '')}"
 
 
 def signature(x: Any) -> str:
@@ -133,8 +181,8 @@ def ops_page() -> str:
     """Each op: what it computes, its equation, and its derivatives as they are in the code."""
     groups: dict[str, list[Op]] = {}
     for function in REGISTRY.values():
-        groups.setdefault(function.op.forward.__module__.removeprefix("tinygrad_lite."), []).append(function.op)
-    parts = ["# Ops", markdown(OPS)]
+        groups.setdefault(function.op.forward.__module__.rpartition(".")[2], []).append(function.op)
+    parts = ["# Ops", markdown(OPS), *contents(sorted(groups))]
     for module, ops in sorted(groups.items()):
         parts += [f"## {module}", *map(op_entry, ops)]
     return "\n\n".join(parts) + "\n"

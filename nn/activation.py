@@ -41,7 +41,7 @@ class ReLU(Module):  # written out: a FunctionModule takes half a microsecond mo
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """max(input, 0)."""
         return relu(input, self.inplace)
 
@@ -106,7 +106,7 @@ class PReLU(Module):
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype))
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """prelu(input, weight)."""
         return prelu(input, self.weight)
 
@@ -279,7 +279,7 @@ class Hardshrink(_Activation):
 class Sigmoid(Module):
     """1 / (1 + e ** -x)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """1 / (1 + e ** -input)."""
         return ops.sigmoid(input)
 
@@ -287,7 +287,7 @@ class Sigmoid(Module):
 class Tanh(Module):
     """(e ** x - e ** -x) / (e ** x + e ** -x)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """tanh(input)."""
         return ops.tanh(input)
 
@@ -577,7 +577,7 @@ class Softmax2d(Module):
     Raises ValueError for other numbers of axes.
     """
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softmax(input) along axis -3."""
         if len(input.shape) not in (3, 4):
             raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {len(input.shape)}D instead")

@@ -8,6 +8,7 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from itertools import chain
 from typing import Any, Self, overload
 
+from .._tensor import Tensor
 from ..engine import graph
 from .module import Module, Parameter
 
@@ -120,7 +121,7 @@ class Sequential(_Numbered):
         for name, module in named.items():
             self.add_module(name, module)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input through all modules in order."""
         attributes = self.__dict__
         for name, kind in self._registered.items():

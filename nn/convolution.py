@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from .. import ops
+from .._tensor import Tensor
 from ..creation import empty
 from ..ops.convolution import conv_size
 from ..random import Generator
@@ -325,7 +326,7 @@ class _Conv(_Convolution):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, 0, dilation, groups, bias,
                          padding_mode, device, dtype, generator)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The convolution of the input with `weight`, plus `bias`."""
         if self.padding_mode != "zeros":
             input = pad(input, self._widths(), self.padding_mode)
@@ -397,7 +398,7 @@ class _ConvTranspose(_Convolution):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation, groups,
                          bias, padding_mode, device, dtype, generator)
 
-    def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """The transposed convolution of the input with `weight`, plus `bias`; `output_size` settles `output_padding`.
 
         Raises ValueError for an `output_size` that the settings cannot have.

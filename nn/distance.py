@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from .._tensor import Tensor
 from ..compositions import norm
 from .module import FunctionModule, Module
 
@@ -33,7 +34,7 @@ class PairwiseDistance(Module):
         super().__init__()
         self.norm, self.eps, self.keepdim = p, eps, keepdim
 
-    def forward(self, x1: Any, x2: Any) -> Any:
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """pairwise_distance(x1, x2)."""
         return pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
 

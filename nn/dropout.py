@@ -136,7 +136,7 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, in
 
 
 class _Dropout(Module):
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class _Dropout(Module):
         self.inplace = inplace
         self.generator = generator
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """Dropout of the input, in training mode."""
         return type(self).function(input, self.p, self.training, self.inplace, generator=self.generator)
 

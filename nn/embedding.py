@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import ops
+from .._tensor import Tensor
 from ..autograd import no_grad
 from ..creation import as_tensor, empty
 from ..engine import dtypes, graph
@@ -153,7 +154,7 @@ class Embedding(Module):
         rows, columns = embeddings.shape
         return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The rows of `weight` whose numbers `input` holds."""
         return embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
 

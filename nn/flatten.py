@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from .._tensor import Tensor
 from ..compositions import flatten, unflatten
 from .module import FunctionModule, Module
 
@@ -45,7 +45,7 @@ class Unflatten(Module):
         self.dim = dim
         self.unflattened_size = unflattened_size
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input with axis `dim` taken apart.
 
         Raises IndexError for an axis that there is not, and ValueError or RuntimeError if the sizes do not fit.

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .. import ops
+from .._tensor import Tensor
 from ..creation import empty
 from ..random import Generator
 from . import init
@@ -18,7 +19,7 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input."""
         return input
 
@@ -54,7 +55,7 @@ class Linear(Module):
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
             init.uniform_(self.bias, -bound, bound, generator)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """input @ weight.T + bias."""
         return ops.linear(input, self.weight, self.bias)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from .._tensor import Tensor
 from ..compositions import norm
 from ..creation import ones, zeros
 from ..engine import dtypes
@@ -285,7 +286,7 @@ class LayerNorm(Module):
         """Set weight to ones and bias to zeros."""
         reset(self)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """layer_norm(input) over the last axes."""
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
@@ -318,7 +319,7 @@ class RMSNorm(Module):
         """Set weight to ones."""
         reset(self)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """rms_norm(input) over the last axes."""
         return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
@@ -354,7 +355,7 @@ class GroupNorm(Module):
         """Set weight to ones and bias to zeros."""
         reset(self)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """group_norm(input)."""
         return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
@@ -420,7 +421,7 @@ class _BatchNorm(_WithRunning):
                  bias: bool = True) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """batch_norm(input): by the batch in training, or where no statistics are tracked; else by the running ones."""
         self.check_axes(input)
         momentum: float = 0.0 if self.momentum is None else self.momentum
@@ -483,7 +484,7 @@ class _InstanceNorm(_WithRunning):
                  bias: bool = True) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """instance_norm(input): by each example in training, or where nothing is tracked; else by the running ones."""
         self.check_axes(input)
         without_batch = len(input.shape) == self.ndims[0]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
+from .._tensor import Tensor
 from ..ops.shape import along, pad_widths
 from .module import Module
 
@@ -90,7 +91,7 @@ class _Pad(Module):
         super().__init__()
         self.padding = (padding,) * (2 * self.axes) if isinstance(padding, int) else tuple(padding)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """Pad `input`."""
         return pad(input, self.padding, self.mode)
 
@@ -111,7 +112,7 @@ class ConstantPad1d(_Pad):
         super().__init__(padding)
         self.value = value
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """Pad `input`."""
         return pad(input, self.padding, "constant", self.value)
 

@@ -10,6 +10,7 @@ import warnings
 from typing import Any, TypeAlias
 
 from .. import ops
+from .._tensor import Tensor
 from ..creation import empty, zeros
 from ..ops.recurrent import lstm_steps, stacked
 from ..random import Generator
@@ -230,7 +231,7 @@ class RNN(_Recurrent):
                          generator)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """The last layer's outputs at all times, and the last state of each layer and direction; shapes as above."""
         output, h = self._run(input, None if hx is None else (hx,), 1)
         return output, h
@@ -266,7 +267,7 @@ class LSTM(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype,
                          generator, proj_size)
 
-    def forward(self, input: Any, hx: tuple[Any, Any] | None = None) -> tuple[Any, tuple[Any, Any]]:
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The last layer's outputs at all times, and the pair of the last states and cells; shapes as above."""
         output, h, c = self._run(input, None if hx is None else tuple(hx), 2)
         return output, (h, c)
@@ -299,7 +300,7 @@ class GRU(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype,
                          generator)
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """The last layer's outputs at all times, and the last state of each layer and direction; shapes as above."""
         output, h = self._run(input, None if hx is None else (hx,), 1)
         return output, h
@@ -384,7 +385,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, device, dtype, generator)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next state."""
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
@@ -416,7 +417,7 @@ class LSTMCell(_Cell):
                  dtype: Any = None, *, generator: Generator | None = None) -> None:
         super().__init__(input_size, hidden_size, bias, device, dtype, generator)
 
-    def forward(self, input: Any, hx: tuple[Any, Any] | None = None) -> tuple[Any, Any]:
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """The next state and cell."""
         h, c = self._step(input, None if hx is None else tuple(hx), 2)
         return h, c
@@ -442,7 +443,7 @@ class GRUCell(_Cell):
                  dtype: Any = None, *, generator: Generator | None = None) -> None:
         super().__init__(input_size, hidden_size, bias, device, dtype, generator)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next state."""
         return self._step(input, None if hx is None else (hx,), 1)[0]
 

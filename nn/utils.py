@@ -112,7 +112,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> tg.nn.utils.parameters_to_vector([tg.ones(2), tg.zeros(1, 2)])
     tensor([1., 1., 0., 0.])
     """
-    return ops.cat([p.reshape(-1) for p in parameters])  # type: ignore[no-any-return]
+    return ops.cat([p.reshape(-1) for p in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

@@ -128,7 +128,7 @@ def test_on_a_device(device: Backend, options: dict[str, Any], need_weights: boo
     for where in ("cpu", device.device):
         attention, x = made(add_bias_kv=True, add_zero_attn=True).to(where), normal(3, 2, 4).to(where)
         masks = {"attn_mask": np.triu(np.ones((3, 3), bool), 1), "key_padding_mask": np.eye(2, 3).astype(bool)}
-        given = {n: tg.from_numpy(masks[n]).to(where) if n in masks else v for n, v in options.items()}
+        given: dict[str, Any] = {n: tg.from_numpy(masks[n]).to(where) if n in masks else v for n, v in options.items()}
         y, _ = attention(x, x, x, need_weights=need_weights, **given)
         (y * y).sum().backward()
         found.append([to_host(t.array) for t in (y, *(p.grad for p in attention.parameters()))])

@@ -110,3 +110,24 @@ def test_the_reference_is_that_of_the_code() -> None:
     assert {path.name for path in made["FOLDER"].glob("*")} == pages.keys()
     for name, text in pages.items():
         assert (made["FOLDER"] / name).read_text(encoding="utf-8") == text, "write it anew: make reference"
+
+
+def test_the_reference_names_everything_public_once() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))
+    pages = made["pages"]()
+    headed = {name: re.findall(r"^### `([\w.]+)", text, re.MULTILINE) for name, text in pages.items()}
+    for page, text in pages.items():
+        for section in re.split(r"^## ", text, flags=re.MULTILINE):
+            here = re.findall(r"^### `([\w.]+)", section, re.MULTILINE)
+            assert len(here) == len(set(here)), page
+    top = headed["functions.md"] + headed["ops.md"] + headed["functional.md"] + ["Tensor"]
+    for module, found in {
+        tg: top, tg.linalg: top, tg.cuda: top, tg.autograd: top, tg.nn.functional: top, tg.nn.init: top,
+        tg.nn.utils: top, tg.nn: headed["nn.md"], tg.optim: headed["optim.md"], tg.testing: headed["testing.md"],
+    }.items():
+        things = {n: getattr(module, n) for n in module.__all__}
+        public = {n for n, x in things.items() if inspect.isfunction(x) or inspect.isclass(x)
+                  if x.__module__.startswith("tinygrad_lite")}
+        assert public - set(found) == set(), module.__name__
+    once = [n for n in headed["functions.md"] if n in tg.__all__]
+    assert {n for n in once if once.count(n) > 1} <= set(tg.linalg.__all__)

@@ -53,9 +53,12 @@ def test_a_raw_call_is_left_to_numpy() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tg.exp(None), "exp: input must be a Tensor, an array or a number, got NoneType"),
-        (lambda: tg.sum([1.0, 2.0]), r"sum: input must be .*, got list; wrap it in tensor\(...\)"),
-        (lambda: tg.cat([None, np.ones(2)]), "cat: tensors must be a Tensor, an array or a number, got NoneType"),
+        (lambda: tg.exp(None),  # type: ignore[arg-type]
+         "exp: input must be a Tensor, an array or a number, got NoneType"),
+        (lambda: tg.sum([1.0, 2.0]),  # type: ignore[arg-type]
+         r"sum: input must be .*, got list; wrap it in tensor\(...\)"),
+        (lambda: tg.cat([None, np.ones(2)]),  # type: ignore[list-item]
+         "cat: tensors must be a Tensor, an array or a number, got NoneType"),
     ],
 )
 def test_a_call_without_any_tensor_names_what_is_no_array(call: Callable[[], Any], message: str) -> None:
@@ -89,7 +92,7 @@ def _(g: Any) -> Any:
         lambda: tg.ones(1000) + tg.ones(3),
         lambda: broken(tg.ones(1000, requires_grad=True)).sum().backward(),
         lambda: tg.zeros(2) * "a",
-        lambda: tg.exp(None),
+        lambda: tg.exp(None),  # type: ignore[arg-type]
     ],
 )
 def test_an_error_leaves_no_cycle(call: Callable[[], Any]) -> None:
@@ -122,10 +125,11 @@ def test_a_device_is_named() -> None:
         (lambda x: x * "a", "mul: other must be a Tensor, an array or a number, got str"),
         (lambda x: (1, 2) - x, r"sub: input must be .*, got tuple; wrap it in tensor"),
         (lambda x: x @ {}, "matmul: other must be a Tensor, an array or a number, got dict"),
-        (lambda x: tg.where(x > 0, x, [0.0, 0.0]), "where: other must be .*, got list"),
+        (lambda x: tg.where(x > 0, x, [0.0, 0.0]), "where: other must be .*, got list"),  # type: ignore[arg-type]
         (tg.cat, "cat: tensors must be a sequence of Tensors, got Tensor"),
-        (lambda x: tg.cat([x, [1.0]]), "cat: tensors must be a Tensor, an array or a number, got list"),
-        (lambda x: tg.cat(3), "cat: tensors must be a sequence of Tensors, got int"),
+        (lambda x: tg.cat([x, [1.0]]),  # type: ignore[list-item]
+         "cat: tensors must be a Tensor, an array or a number, got list"),
+        (lambda x: tg.cat(3), "cat: tensors must be a sequence of Tensors, got int"),  # type: ignore[arg-type]
         (lambda x: x + None, "add: other must be a Tensor, an array or a number, got NoneType"),
         (lambda x: x.sum(dim="rows"), "str"),
     ],
@@ -191,7 +195,7 @@ def test_a_position_in_a_sequence_is_named() -> None:
     x = tg.ones(2, requires_grad=True)
     y = tg.cat([tg.ones(1), x])
     assert y.node is not None
-    y.node.k_tensors_shape = [(1,), ()]
+    y.node.k_tensors_shape = [(1,), ()]  # type: ignore[attr-defined]
     (note,) = notes(IndexError, y.sum().backward)
     assert note == "while differentiating cat with respect to tensors[1] (gradient of the output: float32 (3,))"
 
@@ -271,7 +275,7 @@ def test_comparison_with_what_is_no_number() -> None:
         assert (other == x) is False
     assert x in [None, x]
     with pytest.raises(TypeError, match="lt: other must be a Tensor, an array or a number, got NoneType"):
-        x < None  # noqa: B015
+        x < None  # type: ignore[operator]  # noqa: B015
 
 
 def test_an_export_with_negative_strides_is_refused() -> None:

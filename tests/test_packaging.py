@@ -91,7 +91,7 @@ def modules_and_data() -> dict[str, str]:
         for path in (ROOT / folder).rglob("*"):  # does not follow the symlinks
             relative = path.relative_to(ROOT / folder)
             data = path.parent == ROOT / "datasets" / "data"
-            if path.is_file() and (path.suffix == ".py" or path.name == "py.typed" or data):
+            if path.is_file() and (path.suffix in (".py", ".pyi") or path.name == "py.typed" or data):
                 files[f"{folder}/{relative.as_posix()}"] = f"{installed}/{relative.as_posix()}"
     return files
 

@@ -9,7 +9,7 @@ import copy
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
@@ -23,13 +23,19 @@ from .engine.graph import Leaf, Node, mode, state_changed
 from .engine.views import View
 from .engine.walk import deposit, gradient_of, own
 
+if TYPE_CHECKING:
+    from ._functions import Operand
+    from ._methods import Methods
+else:
+    Methods = graph.Tensor
+
 # Tensor has methods named bool, int and float, which hide the types from annotations inside the class.
 _bool: TypeAlias = bool
 _int: TypeAlias = int
 _float: TypeAlias = float
 
 
-class Tensor(graph.Tensor):
+class Tensor(Methods):
     """An array with a history: what made it, so that it can be differentiated.
 
     `array` is the raw array (NumPy or CuPy), `node` its place in the graph, or None for a constant.  Make tensors with
@@ -268,7 +274,8 @@ class Tensor(graph.Tensor):
         """The number of axes."""
         return self.array.ndim  # type: ignore[no-any-return]
 
-    numel = nelement = compositions.numel
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        numel = nelement = compositions.numel
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -280,7 +287,8 @@ class Tensor(graph.Tensor):
         """ "cpu", or the device that holds the array."""
         return devices.device(backend.of(self.array).device)
 
-    is_floating_point = compositions.is_floating_point
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        is_floating_point = compositions.is_floating_point
 
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in memory in order."""
@@ -509,26 +517,27 @@ class Tensor(graph.Tensor):
 
     # --- arithmetic -------------------------------------------------------------------------------------------------
 
-    __add__ = ops.add
-    __sub__ = ops.sub
-    __mul__ = ops.mul
-    __truediv__ = ops.div
-    __pow__ = ops.pow
-    __matmul__ = ops.matmul
-    __neg__ = ops.neg
-    __abs__ = ops.abs
-    __lt__ = ops.lt
-    __le__ = ops.le
-    __gt__ = ops.gt
-    __ge__ = ops.ge
-    __and__ = ops.bitwise_and
-    __or__ = ops.bitwise_or
-    __invert__ = ops.bitwise_not
-    __xor__ = ops.bitwise_xor
-    __floordiv__ = ops.floor_divide
-    __mod__ = ops.remainder
-    __lshift__ = ops.bitwise_left_shift
-    __rshift__ = ops.bitwise_right_shift
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        __add__ = ops.add
+        __sub__ = ops.sub
+        __mul__ = ops.mul
+        __truediv__ = ops.div
+        __pow__ = ops.pow
+        __matmul__ = ops.matmul
+        __neg__ = ops.neg
+        __abs__ = ops.abs
+        __lt__ = ops.lt
+        __le__ = ops.le
+        __gt__ = ops.gt
+        __ge__ = ops.ge
+        __and__ = ops.bitwise_and
+        __or__ = ops.bitwise_or
+        __invert__ = ops.bitwise_not
+        __xor__ = ops.bitwise_xor
+        __floordiv__ = ops.floor_divide
+        __mod__ = ops.remainder
+        __lshift__ = ops.bitwise_left_shift
+        __rshift__ = ops.bitwise_right_shift
 
     def __eq__(self, other: Any) -> Any:
         return ops.eq(self, other) if _is_operand(other) else NotImplemented  # Python's answer: not the same object
@@ -539,267 +548,268 @@ class Tensor(graph.Tensor):
     def __pos__(self) -> Tensor:
         return self
 
-    def __radd__(self, other: Any) -> Tensor:
+    def __radd__(self, other: Operand) -> Tensor:
         return ops.add(other, self)  # type: ignore[no-any-return]
 
-    def __rsub__(self, other: Any) -> Tensor:
+    def __rsub__(self, other: Operand) -> Tensor:
         return ops.sub(other, self)  # type: ignore[no-any-return]
 
-    def __rmul__(self, other: Any) -> Tensor:
+    def __rmul__(self, other: Operand) -> Tensor:
         return ops.mul(other, self)  # type: ignore[no-any-return]
 
-    def __rtruediv__(self, other: Any) -> Tensor:
+    def __rtruediv__(self, other: Operand) -> Tensor:
         return ops.div(other, self)  # type: ignore[no-any-return]
 
-    def __rpow__(self, other: Any) -> Tensor:
+    def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)  # type: ignore[no-any-return]
 
-    def __rmatmul__(self, other: Any) -> Tensor:
+    def __rmatmul__(self, other: Operand) -> Tensor:
         return ops.matmul(other, self)  # type: ignore[no-any-return]
 
-    def __rand__(self, other: Any) -> Tensor:
+    def __rand__(self, other: Operand) -> Tensor:
         return ops.bitwise_and(other, self)  # type: ignore[no-any-return]
 
-    def __ror__(self, other: Any) -> Tensor:
+    def __ror__(self, other: Operand) -> Tensor:
         return ops.bitwise_or(other, self)  # type: ignore[no-any-return]
 
-    def __rxor__(self, other: Any) -> Tensor:
+    def __rxor__(self, other: Operand) -> Tensor:
         return ops.bitwise_xor(other, self)  # type: ignore[no-any-return]
 
-    def __rfloordiv__(self, other: Any) -> Tensor:
+    def __rfloordiv__(self, other: Operand) -> Tensor:
         return ops.floor_divide(other, self)  # type: ignore[no-any-return]
 
-    def __rmod__(self, other: Any) -> Tensor:
+    def __rmod__(self, other: Operand) -> Tensor:
         return ops.remainder(other, self)  # type: ignore[no-any-return]
 
-    def __rlshift__(self, other: Any) -> Tensor:
+    def __rlshift__(self, other: Operand) -> Tensor:
         return ops.bitwise_left_shift(other, self)  # type: ignore[no-any-return]
 
-    def __rrshift__(self, other: Any) -> Tensor:
+    def __rrshift__(self, other: Operand) -> Tensor:
         return ops.bitwise_right_shift(other, self)  # type: ignore[no-any-return]
 
     # --- ops and compositions as methods --------------------------------------------------------------------------
 
-    abs = ops.abs
-    absolute = compositions.absolute
-    acos = ops.acos
-    acosh = ops.acosh
-    add = compositions.add
-    addcdiv = compositions.addcdiv
-    addcmul = compositions.addcmul
-    addmm = compositions.addmm
-    addmv = compositions.addmv
-    addr = compositions.addr
-    all = compositions.all
-    allclose = compositions.allclose
-    amax = ops.amax
-    amin = ops.amin
-    aminmax = compositions.aminmax
-    any = compositions.any
-    arccos = compositions.arccos
-    arccosh = compositions.arccosh
-    arcsin = compositions.arcsin
-    arcsinh = compositions.arcsinh
-    arctan = compositions.arctan
-    arctan2 = compositions.arctan2
-    arctanh = compositions.arctanh
-    argmax = ops.argmax
-    argmin = ops.argmin
-    argsort = compositions.argsort
-    argwhere = ops.argwhere
-    asin = ops.asin
-    asinh = ops.asinh
-    atan = ops.atan
-    atan2 = ops.atan2
-    atanh = ops.atanh
-    baddbmm = compositions.baddbmm
-    bincount = ops.bincount
-    bitwise_and = ops.bitwise_and
-    bitwise_left_shift = ops.bitwise_left_shift
-    bitwise_not = ops.bitwise_not
-    bitwise_or = ops.bitwise_or
-    bitwise_right_shift = ops.bitwise_right_shift
-    bitwise_xor = ops.bitwise_xor
-    bmm = compositions.bmm
-    broadcast_to = compositions.broadcast_to
-    ceil = ops.ceil
-    chunk = compositions.chunk
-    clamp = ops.clamp
-    clamp_max = compositions.clamp_max
-    clamp_min = compositions.clamp_min
-    clip = compositions.clip
-    clone = ops.clone
-    copysign = compositions.copysign
-    corrcoef = compositions.corrcoef
-    cos = ops.cos
-    cosh = ops.cosh
-    count_nonzero = compositions.count_nonzero
-    cov = compositions.cov
-    cross = compositions.cross
-    cumprod = compositions.cumprod
-    cumsum = ops.cumsum
-    deg2rad = compositions.deg2rad
-    det = ops.det
-    diag = compositions.diag
-    diag_embed = compositions.diag_embed
-    diagflat = compositions.diagflat
-    diagonal = ops.diagonal
-    diff = compositions.diff
-    dist = compositions.dist
-    div = compositions.div
-    divide = compositions.divide
-    dot = compositions.dot
-    dsplit = compositions.dsplit
-    eq = ops.eq
-    equal = compositions.equal
-    erf = ops.erf
-    exp = ops.exp
-    exp2 = ops.exp2
-    expm1 = ops.expm1
-    fix = compositions.fix
-    flatten = compositions.flatten
-    flip = compositions.flip
-    fliplr = compositions.fliplr
-    flipud = compositions.flipud
-    float_power = compositions.float_power
-    floor = ops.floor
-    floor_divide = ops.floor_divide
-    fmax = compositions.fmax
-    fmin = compositions.fmin
-    fmod = ops.fmod
-    frac = compositions.frac
-    gather = ops.gather
-    ge = ops.ge
-    ger = compositions.ger
-    greater = compositions.greater
-    greater_equal = compositions.greater_equal
-    gt = ops.gt
-    heaviside = compositions.heaviside
-    histc = compositions.histc
-    hsplit = compositions.hsplit
-    hypot = ops.hypot
-    index_add = compositions.index_add
-    index_copy = compositions.index_copy
-    index_fill = compositions.index_fill
-    index_put = compositions.index_put
-    index_select = compositions.index_select
-    inner = compositions.inner
-    inverse = compositions.inverse
-    isclose = ops.isclose
-    isfinite = ops.isfinite
-    isinf = ops.isinf
-    isnan = compositions.isnan
-    isneginf = compositions.isneginf
-    isposinf = compositions.isposinf
-    kron = compositions.kron
-    kthvalue = compositions.kthvalue
-    le = ops.le
-    lerp = compositions.lerp
-    less = compositions.less
-    less_equal = compositions.less_equal
-    log = ops.log
-    log10 = ops.log10
-    log1p = ops.log1p
-    log2 = ops.log2
-    log_softmax = compositions.log_softmax
-    logaddexp = ops.logaddexp
-    logdet = compositions.logdet
-    logical_and = ops.logical_and
-    logical_not = ops.logical_not
-    logical_or = ops.logical_or
-    logical_xor = ops.logical_xor
-    logit = compositions.logit
-    logsumexp = ops.logsumexp
-    lt = ops.lt
-    masked_fill = compositions.masked_fill
-    masked_scatter = compositions.masked_scatter
-    masked_select = compositions.masked_select
-    matmul = ops.matmul
-    matrix_power = compositions.matrix_power
-    max = compositions.max
-    maximum = ops.maximum
-    mean = ops.mean
-    median = compositions.median
-    min = compositions.min
-    minimum = ops.minimum
-    mm = compositions.mm
-    moveaxis = compositions.moveaxis
-    movedim = compositions.movedim
-    msort = compositions.msort
-    mul = ops.mul
-    multiply = compositions.multiply
-    mv = compositions.mv
-    nan_to_num = ops.nan_to_num
-    nanmean = compositions.nanmean
-    nansum = compositions.nansum
-    narrow = compositions.narrow
-    ne = ops.ne
-    neg = ops.neg
-    negative = compositions.negative
-    nonzero = compositions.nonzero
-    norm = compositions.norm
-    not_equal = compositions.not_equal
-    outer = compositions.outer
-    positive = compositions.positive
-    pow = ops.pow
-    prod = ops.prod
-    put = compositions.put
-    quantile = compositions.quantile
-    rad2deg = compositions.rad2deg
-    ravel = compositions.ravel
-    reciprocal = ops.reciprocal
-    relu = ops.relu
-    remainder = ops.remainder
-    repeat = compositions.repeat
-    repeat_interleave = compositions.repeat_interleave
-    reshape_as = compositions.reshape_as
-    roll = ops.roll
-    rot90 = compositions.rot90
-    round = ops.round
-    rsqrt = ops.rsqrt
-    scatter = compositions.scatter
-    scatter_add = compositions.scatter_add
-    select = compositions.select
-    sgn = compositions.sgn
-    sigmoid = ops.sigmoid
-    sign = ops.sign
-    signbit = ops.signbit
-    sin = ops.sin
-    sinh = ops.sinh
-    softmax = compositions.softmax
-    sort = compositions.sort
-    split = compositions.split
-    sqrt = ops.sqrt
-    square = compositions.square
-    squeeze = compositions.squeeze
-    std = compositions.std
-    sub = compositions.sub
-    subtract = compositions.subtract
-    sum = ops.sum
-    swapaxes = compositions.swapaxes
-    swapdims = compositions.swapdims
-    t = compositions.t
-    take = compositions.take
-    take_along_dim = compositions.take_along_dim
-    tan = ops.tan
-    tanh = ops.tanh
-    tensor_split = compositions.tensor_split
-    tile = compositions.tile
-    topk = compositions.topk
-    trace = compositions.trace
-    tril = ops.tril
-    triu = ops.triu
-    true_divide = compositions.true_divide
-    trunc = ops.trunc
-    unbind = compositions.unbind
-    unflatten = compositions.unflatten
-    unfold = ops.unfold
-    unique = compositions.unique
-    unsqueeze = compositions.unsqueeze
-    var = compositions.var
-    vdot = compositions.vdot
-    vsplit = compositions.vsplit
-    xlogy = ops.xlogy
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        abs = ops.abs
+        absolute = compositions.absolute
+        acos = ops.acos
+        acosh = ops.acosh
+        add = compositions.add
+        addcdiv = compositions.addcdiv
+        addcmul = compositions.addcmul
+        addmm = compositions.addmm
+        addmv = compositions.addmv
+        addr = compositions.addr
+        all = compositions.all
+        allclose = compositions.allclose
+        amax = ops.amax
+        amin = ops.amin
+        aminmax = compositions.aminmax
+        any = compositions.any
+        arccos = compositions.arccos
+        arccosh = compositions.arccosh
+        arcsin = compositions.arcsin
+        arcsinh = compositions.arcsinh
+        arctan = compositions.arctan
+        arctan2 = compositions.arctan2
+        arctanh = compositions.arctanh
+        argmax = ops.argmax
+        argmin = ops.argmin
+        argsort = compositions.argsort
+        argwhere = ops.argwhere
+        asin = ops.asin
+        asinh = ops.asinh
+        atan = ops.atan
+        atan2 = ops.atan2
+        atanh = ops.atanh
+        baddbmm = compositions.baddbmm
+        bincount = ops.bincount
+        bitwise_and = ops.bitwise_and
+        bitwise_left_shift = ops.bitwise_left_shift
+        bitwise_not = ops.bitwise_not
+        bitwise_or = ops.bitwise_or
+        bitwise_right_shift = ops.bitwise_right_shift
+        bitwise_xor = ops.bitwise_xor
+        bmm = compositions.bmm
+        broadcast_to = compositions.broadcast_to
+        ceil = ops.ceil
+        chunk = compositions.chunk
+        clamp = ops.clamp
+        clamp_max = compositions.clamp_max
+        clamp_min = compositions.clamp_min
+        clip = compositions.clip
+        clone = ops.clone
+        copysign = compositions.copysign
+        corrcoef = compositions.corrcoef
+        cos = ops.cos
+        cosh = ops.cosh
+        count_nonzero = compositions.count_nonzero
+        cov = compositions.cov
+        cross = compositions.cross
+        cumprod = compositions.cumprod
+        cumsum = ops.cumsum
+        deg2rad = compositions.deg2rad
+        det = ops.det
+        diag = compositions.diag
+        diag_embed = compositions.diag_embed
+        diagflat = compositions.diagflat
+        diagonal = ops.diagonal
+        diff = compositions.diff
+        dist = compositions.dist
+        div = compositions.div
+        divide = compositions.divide
+        dot = compositions.dot
+        dsplit = compositions.dsplit
+        eq = ops.eq
+        equal = compositions.equal
+        erf = ops.erf
+        exp = ops.exp
+        exp2 = ops.exp2
+        expm1 = ops.expm1
+        fix = compositions.fix
+        flatten = compositions.flatten
+        flip = compositions.flip
+        fliplr = compositions.fliplr
+        flipud = compositions.flipud
+        float_power = compositions.float_power
+        floor = ops.floor
+        floor_divide = ops.floor_divide
+        fmax = compositions.fmax
+        fmin = compositions.fmin
+        fmod = ops.fmod
+        frac = compositions.frac
+        gather = ops.gather
+        ge = ops.ge
+        ger = compositions.ger
+        greater = compositions.greater
+        greater_equal = compositions.greater_equal
+        gt = ops.gt
+        heaviside = compositions.heaviside
+        histc = compositions.histc
+        hsplit = compositions.hsplit
+        hypot = ops.hypot
+        index_add = compositions.index_add
+        index_copy = compositions.index_copy
+        index_fill = compositions.index_fill
+        index_put = compositions.index_put
+        index_select = compositions.index_select
+        inner = compositions.inner
+        inverse = compositions.inverse
+        isclose = ops.isclose
+        isfinite = ops.isfinite
+        isinf = ops.isinf
+        isnan = compositions.isnan
+        isneginf = compositions.isneginf
+        isposinf = compositions.isposinf
+        kron = compositions.kron
+        kthvalue = compositions.kthvalue
+        le = ops.le
+        lerp = compositions.lerp
+        less = compositions.less
+        less_equal = compositions.less_equal
+        log = ops.log
+        log10 = ops.log10
+        log1p = ops.log1p
+        log2 = ops.log2
+        log_softmax = compositions.log_softmax
+        logaddexp = ops.logaddexp
+        logdet = compositions.logdet
+        logical_and = ops.logical_and
+        logical_not = ops.logical_not
+        logical_or = ops.logical_or
+        logical_xor = ops.logical_xor
+        logit = compositions.logit
+        logsumexp = ops.logsumexp
+        lt = ops.lt
+        masked_fill = compositions.masked_fill
+        masked_scatter = compositions.masked_scatter
+        masked_select = compositions.masked_select
+        matmul = ops.matmul
+        matrix_power = compositions.matrix_power
+        max = compositions.max
+        maximum = ops.maximum
+        mean = ops.mean
+        median = compositions.median
+        min = compositions.min
+        minimum = ops.minimum
+        mm = compositions.mm
+        moveaxis = compositions.moveaxis
+        movedim = compositions.movedim
+        msort = compositions.msort
+        mul = ops.mul
+        multiply = compositions.multiply
+        mv = compositions.mv
+        nan_to_num = ops.nan_to_num
+        nanmean = compositions.nanmean
+        nansum = compositions.nansum
+        narrow = compositions.narrow
+        ne = ops.ne
+        neg = ops.neg
+        negative = compositions.negative
+        nonzero = compositions.nonzero
+        norm = compositions.norm
+        not_equal = compositions.not_equal
+        outer = compositions.outer
+        positive = compositions.positive
+        pow = ops.pow
+        prod = ops.prod
+        put = compositions.put
+        quantile = compositions.quantile
+        rad2deg = compositions.rad2deg
+        ravel = compositions.ravel
+        reciprocal = ops.reciprocal
+        relu = ops.relu
+        remainder = ops.remainder
+        repeat = compositions.repeat
+        repeat_interleave = compositions.repeat_interleave
+        reshape_as = compositions.reshape_as
+        roll = ops.roll
+        rot90 = compositions.rot90
+        round = ops.round
+        rsqrt = ops.rsqrt
+        scatter = compositions.scatter
+        scatter_add = compositions.scatter_add
+        select = compositions.select
+        sgn = compositions.sgn
+        sigmoid = ops.sigmoid
+        sign = ops.sign
+        signbit = ops.signbit
+        sin = ops.sin
+        sinh = ops.sinh
+        softmax = compositions.softmax
+        sort = compositions.sort
+        split = compositions.split
+        sqrt = ops.sqrt
+        square = compositions.square
+        squeeze = compositions.squeeze
+        std = compositions.std
+        sub = compositions.sub
+        subtract = compositions.subtract
+        sum = ops.sum
+        swapaxes = compositions.swapaxes
+        swapdims = compositions.swapdims
+        t = compositions.t
+        take = compositions.take
+        take_along_dim = compositions.take_along_dim
+        tan = ops.tan
+        tanh = ops.tanh
+        tensor_split = compositions.tensor_split
+        tile = compositions.tile
+        topk = compositions.topk
+        trace = compositions.trace
+        tril = ops.tril
+        triu = ops.triu
+        true_divide = compositions.true_divide
+        trunc = ops.trunc
+        unbind = compositions.unbind
+        unflatten = compositions.unflatten
+        unfold = ops.unfold
+        unique = compositions.unique
+        unsqueeze = compositions.unsqueeze
+        var = compositions.var
+        vdot = compositions.vdot
+        vsplit = compositions.vsplit
+        xlogy = ops.xlogy
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """self where `condition` holds, else `other`."""
@@ -899,62 +909,63 @@ class Tensor(graph.Tensor):
         """self /= other, rounded as `div` does; return self."""
         return inplace.write(self, compositions.div(self, other, rounding_mode=rounding_mode))
 
-    abs_ = inplace.in_place(ops.abs)
-    absolute_ = inplace.in_place(compositions.absolute)
-    acos_ = inplace.in_place(ops.acos)
-    addcdiv_ = inplace.in_place(compositions.addcdiv)
-    addcmul_ = inplace.in_place(compositions.addcmul)
-    asin_ = inplace.in_place(ops.asin)
-    atan_ = inplace.in_place(ops.atan)
-    atan2_ = inplace.in_place(ops.atan2)
-    bitwise_and_ = inplace.in_place(ops.bitwise_and)
-    bitwise_not_ = inplace.in_place(ops.bitwise_not)
-    bitwise_or_ = inplace.in_place(ops.bitwise_or)
-    bitwise_xor_ = inplace.in_place(ops.bitwise_xor)
-    ceil_ = inplace.in_place(ops.ceil)
-    clamp_ = inplace.in_place(ops.clamp)
-    clamp_max_ = inplace.in_place(compositions.clamp_max)
-    clamp_min_ = inplace.in_place(compositions.clamp_min)
-    clip_ = inplace.in_place(compositions.clip)
-    cos_ = inplace.in_place(ops.cos)
-    cosh_ = inplace.in_place(ops.cosh)
-    cumsum_ = inplace.in_place(ops.cumsum)
-    erf_ = inplace.in_place(ops.erf)
-    exp_ = inplace.in_place(ops.exp)
-    exp2_ = inplace.in_place(ops.exp2)
-    expm1_ = inplace.in_place(ops.expm1)
-    floor_ = inplace.in_place(ops.floor)
-    floor_divide_ = inplace.in_place(ops.floor_divide)
-    fmod_ = inplace.in_place(ops.fmod)
-    frac_ = inplace.in_place(compositions.frac)
-    lerp_ = inplace.in_place(compositions.lerp)
-    log_ = inplace.in_place(ops.log)
-    log10_ = inplace.in_place(ops.log10)
-    log1p_ = inplace.in_place(ops.log1p)
-    log2_ = inplace.in_place(ops.log2)
-    logical_and_ = inplace.in_place(ops.logical_and)
-    logical_not_ = inplace.in_place(ops.logical_not)
-    logical_or_ = inplace.in_place(ops.logical_or)
-    logical_xor_ = inplace.in_place(ops.logical_xor)
-    masked_fill_ = inplace.in_place(compositions.masked_fill)
-    nan_to_num_ = inplace.in_place(ops.nan_to_num)
-    neg_ = inplace.in_place(ops.neg)
-    negative_ = inplace.in_place(compositions.negative)
-    pow_ = inplace.in_place(ops.pow)
-    reciprocal_ = inplace.in_place(ops.reciprocal)
-    relu_ = inplace.in_place(ops.relu)
-    remainder_ = inplace.in_place(ops.remainder)
-    round_ = inplace.in_place(ops.round)
-    rsqrt_ = inplace.in_place(ops.rsqrt)
-    sigmoid_ = inplace.in_place(ops.sigmoid)
-    sign_ = inplace.in_place(ops.sign)
-    sin_ = inplace.in_place(ops.sin)
-    sinh_ = inplace.in_place(ops.sinh)
-    sqrt_ = inplace.in_place(ops.sqrt)
-    square_ = inplace.in_place(compositions.square)
-    tan_ = inplace.in_place(ops.tan)
-    tanh_ = inplace.in_place(ops.tanh)
-    trunc_ = inplace.in_place(ops.trunc)
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        abs_ = inplace.in_place(ops.abs)
+        absolute_ = inplace.in_place(compositions.absolute)
+        acos_ = inplace.in_place(ops.acos)
+        addcdiv_ = inplace.in_place(compositions.addcdiv)
+        addcmul_ = inplace.in_place(compositions.addcmul)
+        asin_ = inplace.in_place(ops.asin)
+        atan_ = inplace.in_place(ops.atan)
+        atan2_ = inplace.in_place(ops.atan2)
+        bitwise_and_ = inplace.in_place(ops.bitwise_and)
+        bitwise_not_ = inplace.in_place(ops.bitwise_not)
+        bitwise_or_ = inplace.in_place(ops.bitwise_or)
+        bitwise_xor_ = inplace.in_place(ops.bitwise_xor)
+        ceil_ = inplace.in_place(ops.ceil)
+        clamp_ = inplace.in_place(ops.clamp)
+        clamp_max_ = inplace.in_place(compositions.clamp_max)
+        clamp_min_ = inplace.in_place(compositions.clamp_min)
+        clip_ = inplace.in_place(compositions.clip)
+        cos_ = inplace.in_place(ops.cos)
+        cosh_ = inplace.in_place(ops.cosh)
+        cumsum_ = inplace.in_place(ops.cumsum)
+        erf_ = inplace.in_place(ops.erf)
+        exp_ = inplace.in_place(ops.exp)
+        exp2_ = inplace.in_place(ops.exp2)
+        expm1_ = inplace.in_place(ops.expm1)
+        floor_ = inplace.in_place(ops.floor)
+        floor_divide_ = inplace.in_place(ops.floor_divide)
+        fmod_ = inplace.in_place(ops.fmod)
+        frac_ = inplace.in_place(compositions.frac)
+        lerp_ = inplace.in_place(compositions.lerp)
+        log_ = inplace.in_place(ops.log)
+        log10_ = inplace.in_place(ops.log10)
+        log1p_ = inplace.in_place(ops.log1p)
+        log2_ = inplace.in_place(ops.log2)
+        logical_and_ = inplace.in_place(ops.logical_and)
+        logical_not_ = inplace.in_place(ops.logical_not)
+        logical_or_ = inplace.in_place(ops.logical_or)
+        logical_xor_ = inplace.in_place(ops.logical_xor)
+        masked_fill_ = inplace.in_place(compositions.masked_fill)
+        nan_to_num_ = inplace.in_place(ops.nan_to_num)
+        neg_ = inplace.in_place(ops.neg)
+        negative_ = inplace.in_place(compositions.negative)
+        pow_ = inplace.in_place(ops.pow)
+        reciprocal_ = inplace.in_place(ops.reciprocal)
+        relu_ = inplace.in_place(ops.relu)
+        remainder_ = inplace.in_place(ops.remainder)
+        round_ = inplace.in_place(ops.round)
+        rsqrt_ = inplace.in_place(ops.rsqrt)
+        sigmoid_ = inplace.in_place(ops.sigmoid)
+        sign_ = inplace.in_place(ops.sign)
+        sin_ = inplace.in_place(ops.sin)
+        sinh_ = inplace.in_place(ops.sinh)
+        sqrt_ = inplace.in_place(ops.sqrt)
+        square_ = inplace.in_place(compositions.square)
+        tan_ = inplace.in_place(ops.tan)
+        tanh_ = inplace.in_place(ops.tanh)
+        trunc_ = inplace.in_place(ops.trunc)
 
     def scatter_(self, dim: _int, index: Any, src: Any = None, *, value: Any = None) -> Self:
         """Overwrite the elements at the indices along `dim`, see `scatter`; return self."""
@@ -1004,33 +1015,35 @@ class Tensor(graph.Tensor):
         """Overwrite with beta * self + alpha * (mat1 @ mat2); return self."""
         return inplace.write(self, compositions.addmm(self, mat1, mat2, beta=beta, alpha=alpha))
 
-    def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
+    def __iadd__(self, other: Operand) -> Self:
         return self.add_(other)
 
-    def __isub__(self, other: Any) -> Self:  # type: ignore[misc]
+    def __isub__(self, other: Operand) -> Self:
         return self.sub_(other)
 
-    def __imul__(self, other: Any) -> Self:  # type: ignore[misc]
+    def __imul__(self, other: Operand) -> Self:
         return self.mul_(other)
 
-    def __itruediv__(self, other: Any) -> Self:  # type: ignore[misc]
+    def __itruediv__(self, other: Operand) -> Self:
         return self.div_(other)
 
-    def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]
+    def __ipow__(self, other: Operand) -> Self:
         return self.pow_(other)
 
-    __ifloordiv__ = floor_divide_
-    __imod__ = remainder_
-    __iand__ = bitwise_and_
-    __ior__ = bitwise_or_
-    __ixor__ = bitwise_xor_
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        __ifloordiv__ = floor_divide_
+        __imod__ = remainder_
+        __iand__ = bitwise_and_
+        __ior__ = bitwise_or_
+        __ixor__ = bitwise_xor_
 
     def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Self:
         """Overwrite with draws from N(mean, std ** 2); return self."""
         return self.copy_(random.normal(self, mean, std, generator))
 
-    bernoulli = random.bernoulli
-    multinomial = random.multinomial
+    if not TYPE_CHECKING:  # their types are those of `_methods.pyi`
+        bernoulli = random.bernoulli
+        multinomial = random.multinomial
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Self:
         """Overwrite with 1 with probability `p` (a number, or a tensor of them), and else with 0; return self."""

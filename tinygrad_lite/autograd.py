@@ -11,14 +11,15 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from ._tensor import Tensor
-from .custom import Function as Function
-from .custom import FunctionCtx as FunctionCtx
-from .custom import once_differentiable as once_differentiable
+from .custom import Function, FunctionCtx, once_differentiable
 from .engine import graph
 from .engine.accumulation import accumulate, first_gradient, node_of
 from .engine.anomaly import Anomaly
 from .engine.graph import Observer, mode, switch_grad
 from .engine.walk import collect, expand, own, walk
+
+__all__ = ["Function", "FunctionCtx", "backward", "detect_anomaly", "enable_grad", "grad", "inference_mode", "no_grad",
+           "once_differentiable", "set_grad_enabled", "value_and_grad"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
