@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -328,3 +329,9 @@ def test_cuda_says_what_is_missing() -> None:
         return
     with pytest.raises((ImportError, RuntimeError), match=r"tinygrad-lite\[cuda13\]|finds no GPU"):
         tg.ones(1).cuda()
+
+
+@pytest.mark.parametrize("shape", [(32, 28, 28), (5, 28), (28,)])
+def test_a_layer_says_first_what_it_was_given(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"linear: input {shape} and weight (10, 784) cannot be multiplied")):
+        tg.nn.Linear(784, 10)(tg.zeros(shape))

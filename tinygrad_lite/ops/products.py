@@ -203,7 +203,13 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     if bias is not None and weight.ndim == 1 and input.ndim > 1:
         raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
-    y = by_rows(input, weight.T) if input.ndim > 2 and weight.ndim == 2 else np.dot(input, weight.T)
+    try:
+        y = by_rows(input, weight.T) if input.ndim > 2 and weight.ndim == 2 else np.dot(input, weight.T)
+    except ValueError:
+        if input.shape[-1:] == weight.shape[-1:]:
+            raise
+        raise ValueError(f"linear: input {tuple(input.shape)} and weight {tuple(weight.shape)} cannot be multiplied: "
+                         f"the last axis of input must have {weight.shape[-1]} elements, as that of weight") from None
     if bias is not None:
         y += bias
     return y
