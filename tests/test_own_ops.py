@@ -434,3 +434,27 @@ def test_a_joint_vjp_that_returns_too_few_gradients_is_named() -> None:
     with pytest.raises(ValueError, match="not enough values") as caught:
         f(leaf(1.0), leaf(2.0)).backward()
     assert "while differentiating f with respect to a and b" in caught.value.__notes__[0]
+
+
+def test_a_gradient_of_a_wrong_shape_is_refused() -> None:
+    """(3, 1) is no broadcast of (3,): neither a `.grad` of that shape nor a sum over the wrong axis comes of it."""
+
+    @tg.op
+    def wrong(input: Array) -> Array:
+        return input * 2
+
+    @wrong.vjp("input")
+    def _(g: Any) -> Any:
+        return tg.reshape(g, (3, 1))
+
+    for create_graph in (False, True):
+        x = tg.ones(3, requires_grad=True)
+        with pytest.raises(RuntimeError, match=r"gradient has shape \(3, 1\), which is no broadcast of \(3,\)"):
+            wrong(x).sum().backward(create_graph=create_graph)
+        assert x.grad is None
+
+
+@pytest.mark.parametrize(("input", "weight"), [((3,), ()), ((), (3,)), ((2, 3), (2, 3, 4)), ((), (2, 1))])
+def test_linear_of_what_is_no_matrix(input: Any, weight: Any) -> None:
+    with pytest.raises(ValueError, match="linear: input must have at least one axis and weight one or two"):
+        tg.nn.functional.linear(tg.ones(input), tg.ones(weight))

@@ -100,7 +100,11 @@ def fit(gradient: Array, node: Node) -> Array:
         more = len(gradient.shape) - len(node.shape)  # settles it for biases and total sums, by far the most frequent
         smaller = more < 0 or (not more and any(
             n not in (1, m) for n, m in zip(node.shape, gradient.shape, strict=True)))
+        given = gradient.shape
         gradient = expand(gradient, node.shape) if smaller else sum_to(gradient, node.shape)
+        if gradient.shape != node.shape:
+            raise RuntimeError(f"the gradient has shape {tuple(given)}, which is no broadcast of {tuple(node.shape)}, "
+                               "the shape of its tensor")
     return gradient if gradient.dtype == node.dtype else to_dtype(gradient, node.dtype)
 
 

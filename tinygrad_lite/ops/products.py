@@ -201,8 +201,12 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
     Raises ValueError where the shapes do not fit.
     """
-    if bias is not None and weight.ndim == 1 and input.ndim > 1:
-        raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
+    if weight.ndim != 2 or not input.ndim:
+        if weight.ndim not in (1, 2) or not input.ndim:
+            raise ValueError("linear: input must have at least one axis and weight one or two, got shapes "
+                             f"{tuple(input.shape)} and {tuple(weight.shape)}")
+        if bias is not None and input.ndim > 1:
+            raise ValueError(f"linear: a bias needs a weight of shape (out, in), got {weight.shape}")
     try:
         y = by_rows(input, weight.T) if input.ndim > 2 and weight.ndim == 2 else np.dot(input, weight.T)
     except ValueError:
