@@ -92,7 +92,7 @@ def read(path: Path, shape: tuple[int, ...]) -> Image:
     height, width = shape[1:]
     if shape[0] == 3:
         colours = image.convert("RGB").resize((width, height), pillow.Resampling.BILINEAR)
-        return np.ascontiguousarray(np.asarray(colours, np.float32).transpose(2, 0, 1)) / np.float32(255)
+        return np.ascontiguousarray(_in_unit_range(colours).transpose(2, 0, 1))
     if image.size == (width, height):
         grey = _grey(image)
         border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
@@ -135,7 +135,12 @@ def _opened(path: Path) -> Any:
 
 
 def _grey(image: Any) -> Image:
-    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+    return _in_unit_range(image.convert("L"))
+
+
+def _in_unit_range(image: Any) -> Image:
+    values: Any = np.asarray(image, np.float32)
+    return values / np.float32(255)  # type: ignore[no-any-return]
 
 
 def _strokes(grey: Image) -> Image:
