@@ -141,9 +141,9 @@ def _without_tensors(data: Any) -> Any:
         data._reading("tensor([...])")
         if data.node is not None:
             warnings.warn("tensor([...]) of tensors that require grad makes constants of them; stack([...]) keeps "
-                          "their history", stacklevel=7)  # of a list in no other list
+                          "their history", stacklevel=6)  # of a list in no other list
         return backend.to_host(data.array)
-    return [_without_tensors(x) for x in data] if isinstance(data, (list, tuple)) else data
+    return list(map(_without_tensors, data)) if isinstance(data, (list, tuple)) else data
 
 
 def _holds_arrays(data: Any) -> bool:
